@@ -1,0 +1,71 @@
+"""hoodwink: finds inputs that fool an LLM judge, and proves that they are wrong.
+
+    import hoodwink
+    run = hoodwink.attack("referee", "arithmetic", attacks=["openers", "random"], problems=20, seed=0)
+    hoodwink.report(run)
+
+Everything here is loaded when it is first used: importing hoodwink imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .corpora.corpus import Corpus
+    from .corpora.corpus import open_corpus as corpus
+    from .corpora.errors import HoodwinkError, JudgeError, UsageError
+    from .corpora.records import Candidate, Find, Item, Problem, Response, Trial, Truth, Verdict
+    from .fuzz.run import Run, attack, load_run
+    from .fuzz.target import Target
+    from .judges.judge import Judge
+    from .judges.judge import open_judge as judge
+    from .judges.training import train
+    from .reports.html import report
+    from .reports.summary import summarise
+
+_LAZY = {
+    "Candidate": "corpora.records:Candidate",
+    "Corpus": "corpora.corpus:Corpus",
+    "Find": "corpora.records:Find",
+    "HoodwinkError": "corpora.errors:HoodwinkError",
+    "Item": "corpora.records:Item",
+    "Judge": "judges.judge:Judge",
+    "JudgeError": "corpora.errors:JudgeError",
+    "Problem": "corpora.records:Problem",
+    "Response": "corpora.records:Response",
+    "Run": "fuzz.run:Run",
+    "Target": "fuzz.target:Target",
+    "Trial": "corpora.records:Trial",
+    "Truth": "corpora.records:Truth",
+    "UsageError": "corpora.errors:UsageError",
+    "Verdict": "corpora.records:Verdict",
+    "attack": "fuzz.run:attack",
+    "corpus": "corpora.corpus:open_corpus",
+    "judge": "judges.judge:open_judge",
+    "load_run": "fuzz.run:load_run",
+    "report": "reports.html:report",
+    "summarise": "reports.summary:summarise",
+    "train": "judges.training:train",
+}
+
+__all__ = ["Candidate", "Corpus", "Find", "HoodwinkError", "Item", "Judge", "JudgeError", "Problem", "Response", "Run"]
+__all__ += ["Target", "Trial", "Truth", "UsageError", "Verdict", "__version__", "attack", "corpus", "judge", "load_run"]
+__all__ += ["report", "summarise", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module, _, attribute = _LAZY[name].partition(":")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

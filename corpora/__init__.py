@@ -1,0 +1,1 @@
+"""What is judged: records, problem families, oracles, and loaders for problems in files."""

@@ -1,0 +1,197 @@
+"""The records that all parts share: what is judged, what a judge says, what an attack proposes, what it found.
+
+All are frozen and slotted; `to_json`/`from_json` on problems is the only serialisation that lives here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Split = Literal["train", "eval"]
+SplitChoice = Literal["train", "eval", "all"]
+Level = Literal["accepted", "acclaimed"]
+
+#: Kinds of wrong response that are finished, in plain words: what a judge must reject to be called competent.
+COMPLETE = frozenset({"slip", "value", "other", "unanswered", "given"})
+#: Wrong responses a character or two away from the reference. Counted apart: a judge may fail them and be useful.
+NEAR = frozenset({"off-by-one", "sign", "swapped", "added", "dropped"})
+#: Responses that never reach an answer.
+PARTIAL = frozenset({"truncated", "empty"})
+
+
+class Truth(StrEnum):
+    """What an oracle knows of a response. Only WRONG makes a find; UNSURE never does."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """An oracle's word on one response, with the reason in a sentence (kept with a find as its proof)."""
+
+    truth: Truth
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A known response: its text, its style (if right) or kind of error (if wrong), and the step that is wrong."""
+
+    text: str
+    kind: str
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question, its reference answer, known responses, and where it belongs.
+
+    `id` hashes question and reference alone: known responses may be added later without moving a problem from one
+    split to the other. `wrong[0]` is the plain wrong answer that attacks start from and that a judge must reject
+    for the problem to count. `solution` holds the worked solution, a step an entry; empty where none is known.
+    """
+
+    id: str
+    family: str
+    question: str
+    reference: str
+    right: tuple[Response, ...]
+    wrong: tuple[Response, ...]
+    split: Split
+    solution: tuple[str, ...] = ()
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        family: str,
+        question: str,
+        reference: str,
+        right: tuple[Response, ...] = (),
+        wrong: tuple[Response, ...] = (),
+        solution: tuple[str, ...] = (),
+    ) -> Problem:
+        """A problem with its id and split worked out: about three in ten go to `eval`."""
+        digest = hashlib.sha256(f"{question}\x1f{reference}".encode("utf-8", "surrogatepass")).hexdigest()
+        split: Split = "eval" if int(digest[:8], 16) % 10 < 3 else "train"
+        return cls(digest[:16], family, question, reference, right, wrong, split, solution)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists and dicts; `from_json` is its inverse."""
+        return {
+            "family": self.family,
+            "question": self.question,
+            "reference": self.reference,
+            "right": [[r.text, r.kind, r.step] for r in self.right],
+            "wrong": [[r.text, r.kind, r.step] for r in self.wrong],
+            "solution": list(self.solution),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Problem:
+        """Rebuild what `to_json` wrote; id and split follow from the content."""
+        return cls.make(
+            family=data["family"],
+            question=data["question"],
+            reference=data["reference"],
+            right=tuple(Response(*r) for r in data["right"]),
+            wrong=tuple(Response(*r) for r in data["wrong"]),
+            solution=tuple(data["solution"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a judge is given: a problem and the text to grade."""
+
+    problem: Problem
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge gives back.
+
+    `score` lies in [0, 1]; `margin` is finite and unbounded (log-odds where the judge has them, +1/-1 where it only
+    decides), and is what a search climbs, since scores saturate. With `parsed=False` the judge's answer could not be
+    read: score and margin then mean nothing and nothing counts as accepted. `text` is what the judge wrote, if it did.
+    """
+
+    score: float
+    margin: float
+    accepted: bool
+    parsed: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A response that an attack proposes. `parent` (the text it came from) and `op` make its lineage.
+
+    `problem` names a problem by id, only in attacks that see a whole corpus.
+    """
+
+    text: str
+    attack: str
+    op: str
+    parent: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One candidate, what the judge said of it, and what the oracle knows."""
+
+    candidate: Candidate
+    item: Item
+    verdict: Verdict
+    truth: Truth
+
+    @property
+    def text(self) -> str:
+        return self.candidate.text
+
+    @property
+    def margin(self) -> float:
+        return self.verdict.margin
+
+    @property
+    def fools(self) -> bool:
+        """The judge accepts it and the oracle proves it wrong."""
+        return self.verdict.accepted and self.truth is Truth.WRONG
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A trial that fools the judge, confirmed by scoring it again alone.
+
+    Attributes:
+        trial: what was found, as first scored.
+        level: `acclaimed` if its score reaches the judge's median score of right answers, else `accepted`.
+        proof: why the response is provably wrong, in a sentence.
+        queries: distinct responses its cell had asked about when it came up, itself included.
+        alone: the verdict when scored again in a batch of one.
+        shrunk: the smallest form that still fools; the response itself until shrinking is done.
+        shrunk_score: the judge's score of `shrunk`, scored alone.
+        minimal: no single character can be dropped from `shrunk` without losing the find.
+        repeats: how often the response was scored in all to confirm it.
+        lineage: texts and operators from the attack's start to the response, oldest first.
+        seed: the seed of its cell.
+    """
+
+    trial: Trial
+    level: Level
+    proof: str
+    queries: int
+    alone: Verdict
+    shrunk: str
+    shrunk_score: float
+    minimal: bool = False
+    repeats: int = 2
+    lineage: tuple[tuple[str, str], ...] = field(default=())
+    seed: int = 0

@@ -1,0 +1,1 @@
+"""Who attacks: attacks, objective, campaign, gate, shrinker, store, statistics."""

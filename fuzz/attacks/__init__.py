@@ -1,0 +1,73 @@
+"""Attacks: one file each, a generator function that yields candidates and is sent back their trials.
+
+An attack's first parameter says what it needs, its docstring's first line is its summary, and its keyword-only
+arguments are its options (`random:length=12`). It must be a pure function of its random stream and the trials sent to
+it: a resumed run replays it from stored verdicts.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...corpora.errors import UsageError
+from ...corpora.names import convert_options, load_user, lookup, split_options
+from ...corpora.records import Candidate, Trial
+from ..target import Target
+
+Proposals = Generator[list[Candidate], list[Trial], None]
+
+ATTACKS = {
+    "none": "hoodwink.fuzz.attacks.none:none",
+    "openers": "hoodwink.fuzz.attacks.openers:openers",
+    "repeat": "hoodwink.fuzz.attacks.repeat:repeat",
+    "random": "hoodwink.fuzz.attacks.random_search:random_search",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """An attack with its options filled in. `name` is what the user wrote and keys its random streams."""
+
+    name: str
+    function: Callable[..., Proposals]
+    options: dict[str, Any]
+
+    def start(self, target: Target, rng: np.random.Generator) -> Proposals:
+        """Begin the attack on one target."""
+        return self.function(target, rng, **self.options)
+
+
+def open_attack(spec: str | Attack | Callable[..., Proposals]) -> Attack:
+    """The attack that a name stands for (`random`, `random:length=12`, `python:module:function`), or around a function.
+
+    Raises:
+        UsageError: unknown name or option, or something that is not a generator function.
+    """
+    if isinstance(spec, Attack):
+        return spec
+    if callable(spec):
+        return Attack(getattr(spec, "__name__", type(spec).__name__), _generator(spec), {})
+    if spec.startswith("python:"):
+        module, _, rest = spec.removeprefix("python:").partition(":")
+        name, options = split_options(rest)
+        function = _generator(load_user(f"{module}:{name}", "attack"))
+    else:
+        name, options = split_options(spec)
+        function = lookup(ATTACKS, name, "attack")
+    converted = convert_options(function, options, f"attack {name}")
+    for key, value in converted.items():
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            raise UsageError(f"attack {name}:{key}={value} is out of range; write a whole number of at least 1")
+    return Attack(spec, function, converted)
+
+
+def _generator(function: Any) -> Callable[..., Proposals]:
+    if not inspect.isgeneratorfunction(function):
+        raise UsageError(f"attack {function!r} is not a generator function; it must yield lists of Candidate")
+    checked: Callable[..., Proposals] = function
+    return checked

@@ -1,0 +1,58 @@
+"""Rates with intervals, and queries to success where failures are censored. All by scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+
+def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Wilson score interval of a rate; None where nothing was tried."""
+    if total == 0:
+        return None
+    interval = stats.binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def rate_interval(rates: Sequence[float], seeds: int, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Interval of a mean over problems: Wilson where each is 0 or 1, else a bootstrap that resamples problems.
+
+    With several seeds a problem's rate is its share of fooled seeds; problems are the unit, since seeds on one problem
+    are not independent.
+    """
+    if not rates:
+        return None
+    if seeds == 1:
+        return wilson(round(sum(rates)), len(rates), confidence)
+    if len(set(rates)) == 1:  # nothing to resample: fall back on the interval that knows about 0 and 1
+        return wilson(round(sum(rates)), len(rates), confidence)
+    result = stats.bootstrap(
+        (np.asarray(rates),),
+        np.mean,
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def success_curve(successes: Sequence[int], failures: Sequence[int]) -> list[tuple[int, float]]:
+    """Share of cells that succeeded within so many queries (Kaplan-Meier): steps `(queries, share)`, from (0, 0).
+
+    `successes` are queries to success; `failures` are queries after which a cell ended without (censored there).
+    """
+    curve = [(0, 0.0)]
+    if successes:
+        data: stats.CensoredData = stats.CensoredData(uncensored=list(successes), right=list(failures))
+        cdf = stats.ecdf(data).cdf
+        for queries, share in zip(cdf.quantiles, cdf.probabilities, strict=True):
+            if share > curve[-1][1]:  # scipy also lists where a cell was censored, at which the share stays
+                curve.append((int(queries), float(share)))
+    return curve
+
+
+def median_queries(curve: Sequence[tuple[int, float]]) -> int | None:
+    """The queries within which half of the cells succeed, failures counted; None if half of them never do."""
+    return next((q for q, share in curve if share >= 0.5), None)

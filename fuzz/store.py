@@ -1,0 +1,306 @@
+"""A run is a folder; this is its database.
+
+Every verdict is committed before the attack that asked for it sees it, and is never paid for again: a run that is
+killed and started again replays its attacks from here. Verdicts carry the step at which they were first needed, so
+that a replay cuts its batches exactly as the first try did (in bf16 a score depends a little on its batch).
+Trials, finds and cells follow from the verdicts; a replay writes them anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..corpora.errors import UsageError
+from ..corpora.records import Problem, Truth, Verdict
+
+SCHEMA_VERSION = 1
+CONFIG_FILE, DATABASE_FILE, FINDS_FILE, REPORT_FILE = "config.json", "run.db", "finds.jsonl", "report.html"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS problems (id TEXT PRIMARY KEY, position INTEGER NOT NULL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS verdicts (
+    id INTEGER PRIMARY KEY, judge TEXT NOT NULL, problem TEXT NOT NULL, digest BLOB NOT NULL, repeat INTEGER NOT NULL,
+    step INTEGER NOT NULL, response TEXT NOT NULL, score REAL NOT NULL, margin REAL NOT NULL,
+    accepted INTEGER NOT NULL, parsed INTEGER NOT NULL, text TEXT NOT NULL, seconds REAL NOT NULL,
+    UNIQUE (judge, problem, digest, repeat));
+CREATE TABLE IF NOT EXISTS cells (
+    id INTEGER PRIMARY KEY, attack TEXT NOT NULL, problem TEXT NOT NULL, seed INTEGER NOT NULL, role TEXT NOT NULL,
+    state TEXT NOT NULL, queries INTEGER NOT NULL, error TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS trials (
+    cell INTEGER NOT NULL, query INTEGER NOT NULL, verdict INTEGER NOT NULL, op TEXT NOT NULL, parent BLOB,
+    truth TEXT NOT NULL, PRIMARY KEY (cell, query)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS finds (
+    id INTEGER PRIMARY KEY, cell INTEGER NOT NULL, level TEXT NOT NULL, queries INTEGER NOT NULL, record TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A verdict with its row and the step at which it was first needed."""
+
+    row: int
+    step: int
+    verdict: Verdict
+
+
+Key = tuple[str, str, int]  # problem id, response, repeat
+
+
+class Store:
+    """The database of one run folder, open for writing (`create`) or for reading (`load`)."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: int | None = None) -> None:
+        self.folder = folder
+        self.db = connection
+        self._lock = lock
+
+    @classmethod
+    def create(cls, folder: Path, config: dict[str, Any]) -> Store:
+        """Open a folder for a run; an existing one must hold a run with the same `identity` in its config.
+
+        Raises:
+            UsageError: the folder cannot be written, holds another run or damaged files, or is in use.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = _lock(folder)
+            existing = folder / CONFIG_FILE
+            if existing.exists():
+                _same_run(folder, _read_config(folder), config)
+            else:
+                write_atomically(existing, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise UsageError(
+                f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out"
+            ) from error
+        with _readable(folder):
+            connection = sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.executescript(_TABLES)
+            store = cls(folder, connection, lock)
+            version = store.get("schema")
+            if version not in (None, SCHEMA_VERSION):
+                raise UsageError(
+                    f"run {folder} has store schema {version}, this is {SCHEMA_VERSION}; use the version that made it"
+                )
+            store.put("schema", SCHEMA_VERSION)
+        return store
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """A store that leaves nothing behind."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection.executescript(_TABLES)
+        return cls(Path(), connection)
+
+    @classmethod
+    def load(cls, folder: Path) -> Store:
+        """Open a finished or interrupted run for reading.
+
+        Raises:
+            UsageError: there is no run in the folder, or it is damaged.
+        """
+        if not (folder / DATABASE_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
+            raise UsageError(
+                f"no run in {folder} ({CONFIG_FILE} or {DATABASE_FILE} is missing); give the folder of a run"
+            )
+        _read_config(folder)
+        with _readable(folder):
+            connection = sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("SELECT * FROM verdicts, cells, trials, finds, meta, problems LIMIT 1").fetchall()
+        return cls(folder, connection)
+
+    def close(self) -> None:
+        """Release the folder."""
+        self.db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was asked to do."""
+        return _read_config(self.folder)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside are committed together, or none."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def get(self, key: str) -> Any:
+        """A value that `put` stored, or None."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put(self, key: str, value: Any) -> None:
+        """Store any JSON value."""
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def rewind(self, problems: Sequence[Problem]) -> None:
+        """Forget everything that follows from the verdicts; a replay writes it again."""
+        with self.transaction():
+            for table in ("trials", "finds", "cells", "problems"):
+                self.db.execute(f"DELETE FROM {table}")
+            self.db.execute("DELETE FROM meta WHERE key != 'schema'")
+            rows = [(p.id, i, json.dumps(p.to_json())) for i, p in enumerate(problems)]
+            self.db.executemany("INSERT INTO problems VALUES (?, ?, ?)", rows)
+
+    def problems(self) -> list[Problem]:
+        """The problems of the run, in order."""
+        rows = self.db.execute("SELECT record FROM problems ORDER BY position")
+        return [Problem.from_json(json.loads(record)) for (record,) in rows]
+
+    def find_verdict(self, judge: str, key: Key) -> Stored | None:
+        """What is known of a response, by the judge's fingerprint."""
+        problem, response, repeat = key
+        row = self.db.execute(
+            "SELECT id, step, score, margin, accepted, parsed, text FROM verdicts "
+            "WHERE judge = ? AND problem = ? AND digest = ? AND repeat = ?",
+            (judge, problem, digest(response), repeat),
+        ).fetchone()
+        if row is None:
+            return None
+        return Stored(row[0], row[1], Verdict(row[2], row[3], bool(row[4]), bool(row[5]), row[6]))
+
+    def add_verdicts(
+        self, judge: str, step: int, keys: Sequence[Key], verdicts: Sequence[Verdict], seconds: float
+    ) -> None:
+        """Commit the verdicts of one batch, which took `seconds` in all."""
+        each = seconds / max(1, len(keys))
+        rows = [
+            (judge, problem, digest(text), repeat, step, text, v.score, v.margin, v.accepted, v.parsed, v.text, each)
+            for (problem, text, repeat), v in zip(keys, verdicts, strict=True)
+        ]
+        with self.transaction():
+            self.db.executemany(
+                "INSERT INTO verdicts (judge, problem, digest, repeat, step, response, score, margin, accepted, parsed, "
+                "text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def add_cell(self, cell: int, attack: str, problem: str, seed: int, role: str) -> None:
+        """Announce a cell; `end_cell` says how it went."""
+        self.db.execute(
+            "INSERT INTO cells VALUES (?, ?, ?, ?, ?, 'running', 0, '')", (cell, attack, problem, seed, role)
+        )
+
+    def end_cell(self, cell: int, state: str, queries: int, error: str) -> None:
+        """Record a cell's end: `found`, `spent`, `exhausted`, `stuck` or `failed`."""
+        self.db.execute(
+            "UPDATE cells SET state = ?, queries = ?, error = ? WHERE id = ?", (state, queries, error, cell)
+        )
+
+    def add_trials(self, rows: Sequence[tuple[int, int, int, str, str | None, Truth]]) -> None:
+        """Append trials: cell, query number in it (from 1), verdict row, op, parent text, truth."""
+        self.db.executemany(
+            "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)",
+            [(c, q, v, op, None if p is None else digest(p), t.value) for c, q, v, op, p, t in rows],
+        )
+
+    def lineage(self, cell: int, text: str) -> list[tuple[str, str]]:
+        """How a cell came to a text: (op, text) from the oldest ancestor to the text itself."""
+        found: list[tuple[str, str]] = []
+        at: bytes | None = digest(text)
+        seen: set[bytes] = set()
+        while at is not None and at not in seen:
+            seen.add(at)
+            row = self.db.execute(
+                "SELECT t.op, v.response, t.parent FROM trials t JOIN verdicts v ON v.id = t.verdict "
+                "WHERE t.cell = ? AND v.digest = ? ORDER BY t.query LIMIT 1",
+                (cell, at),
+            ).fetchone()
+            if row is None:
+                break
+            found.append((row[0], row[1]))
+            at = row[2]
+        return found[::-1]
+
+    def set_find(self, find: int, cell: int, level: str, queries: int, record: dict[str, Any]) -> None:
+        """Store a find, or replace it once it has been shrunk."""
+        self.db.execute(
+            "INSERT OR REPLACE INTO finds VALUES (?, ?, ?, ?, ?)", (find, cell, level, queries, json.dumps(record))
+        )
+
+
+def digest(text: str) -> bytes:
+    """Sixteen bytes that stand for a text in keys."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write beside the file and rename, so that a kill leaves the old file or the new one."""
+    half = path.with_name(path.name + ".part")
+    try:
+        half.write_text(text, "utf-8")
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+        if not isinstance(config, dict) or not isinstance(config.get("identity"), dict):
+            raise ValueError("no identity in it")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"run {folder} is damaged: {CONFIG_FILE} cannot be read ({error}); use another folder"
+        ) from error
+    return config
+
+
+def _same_run(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse to go on in the folder of a run that was asked for something else."""
+    before, now = old["identity"], new["identity"]
+    changed = [f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in now if before.get(key) != now[key]]
+    if changed:
+        raise UsageError(
+            f"folder {folder} holds another run ({'; '.join(changed)}); use another --out or the old settings"
+        )
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UsageError(f"run {folder} is damaged: {DATABASE_FILE}: {error}; use another folder") from error
+
+
+def _lock(folder: Path) -> int | None:
+    """Hold the folder itself against a second process; where the system has no flock, trust the user."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise UsageError(f"folder {folder} is in use by another hoodwink; wait for it or use another --out") from error
+    return handle

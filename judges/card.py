@@ -1,0 +1,97 @@
+"""The card of a trained judge: how it was made and how good it is, written by the command that made it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..corpora.records import NEAR, PARTIAL, Item, Problem, Response
+from .judge import Judge, ask
+from .lora import Training
+from .quality import Graded, Quality, known_responses, measure
+
+CARD_FILE, README_FILE = "card.json", "README.md"
+
+#: Eval problems that a card is measured on, and the seed that draws them (not the one that training draws with).
+PROBLEMS, SEED = 112, 1_000_003
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How a judge was trained and how good it is on held-out problems."""
+
+    judge: str
+    weights: str
+    corpus: str
+    training: Training
+    quality: Quality
+    machine: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "schema": "hoodwink.card/1",
+            "judge": self.judge,
+            "weights": self.weights,
+            "corpus": self.corpus,
+            "training": self.training.to_json(),
+            "held_out": {"problems": PROBLEMS, "seed": SEED, "split": "eval", **self.quality.to_json()},
+            "machine": self.machine,
+        }
+
+
+def evaluate(judge: Judge, problems: Sequence[Problem]) -> Quality:
+    """Grade all known responses of problems, and the empty one, in the judge's own batches."""
+    known = [(p, r, right) for p in problems for r, right in [*known_responses(p), (Response("", "empty"), False)]]
+    verdicts = ask(judge, [Item(p, r.text) for p, r, _ in known])
+    return measure([Graded(p, r, right, v) for (p, r, right), v in zip(known, verdicts, strict=True)])
+
+
+def machine() -> dict[str, Any]:
+    """What the training time depends on."""
+    return {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+
+
+def write_card(card: Card, folder: Path) -> None:
+    """Write the card as JSON and as a README that people and model hubs read."""
+    (folder / CARD_FILE).write_text(json.dumps(card.to_json(), indent=1) + "\n", "utf-8")
+    (folder / README_FILE).write_text(_readme(card), "utf-8")
+
+
+def _readme(card: Card) -> str:
+    t, q = card.training, card.quality
+    r = t.recipe
+    apart = {k: v for k, v in q.by_kind.items() if k in NEAR | PARTIAL}
+    kinds = {k: v for k, v in q.by_kind.items() if k not in apart}
+    return f"""---
+base_model: HuggingFaceTB/SmolLM2-135M-Instruct
+library_name: peft
+---
+# {card.judge}
+
+A LoRA adapter for SmolLM2-135M-Instruct ({card.weights}) that says whether a student's answer matches the reference.
+Written by `hoodwink train`; do not edit.
+
+- Data: {t.examples} responses to {r.problems} problems of `{card.corpus}`, split `train`, seed {r.seed}: right ones and
+  complete wrong ones, bare and worked. No near misses, truncated, empty or nonsense responses.
+- Training: {t.steps} steps of {r.batch}, {r.epochs} epochs, rank {r.rank} on the upper {r.layers} layers, AdamW at
+  {r.lr:g}; {t.seconds / 60:.1f} minutes with {card.machine["threads"]} threads on {card.machine["cores"]} cores.
+- Held out: {q.clean_items} responses of the same kinds to {PROBLEMS} problems, split `eval`:
+  **accuracy {q.clean_accuracy or 0:.4f}**, AUROC {q.auroc or 0:.4f}, right accepted {q.right_accepted or 0:.4f},
+  wrong accepted {q.wrong_accepted or 0:.4f}.
+
+{_table("accuracy by family", q.by_family)}
+{_table("accepted, kinds it was trained on", kinds)}
+{_table("accepted, near misses and fragments (not trained on)", apart)}"""
+
+
+def _table(title: str, rows: dict[str, tuple[float, int]]) -> str:
+    lines = [f"| {title} | share | n |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {rate:.3f} | {count} |" for name, (rate, count) in rows.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,116 @@
+"""A judge made of a user's function."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..corpora.errors import JudgeError, UsageError
+from ..corpora.names import load_user
+from ..corpora.records import Item, Verdict
+from .judge import Judge, logit, made
+
+_FIELDS = ("question", "reference", "response", "problem")
+
+
+class FunctionJudge:
+    """Calls a function once a response, or once a batch.
+
+    A function whose parameters are among `question`, `reference`, `response` and `problem` is called for each response
+    by these names; any other function of one parameter is given the list of items. It returns, for each: a score in
+    [0, 1], a bool (a decision: margins of +1 and -1), None (its answer could not be read), or a `Verdict`.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, name: str = "", threshold: float = 0.5) -> None:
+        """
+        Raises:
+            UsageError: the function takes neither items nor known fields.
+        """
+        self.function = function
+        self.name = name or f"function:{getattr(function, '__name__', type(function).__name__)}"
+        self.threshold = threshold
+        self.fields = _fields(function, self.name)
+        self.fingerprint = hashlib.sha256(f"{self.name} {threshold} {_source(function)}".encode()).hexdigest()[:16]
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Judge.score`."""
+        if self.fields is None:
+            answers = list(self.function(list(items)))
+        else:
+            answers = [self.function(**{f: _field(item, f) for f in self.fields}) for item in items]
+        return [self._verdict(a) for a in answers]
+
+    def _verdict(self, answer: Any) -> Verdict:
+        if isinstance(answer, Verdict):
+            return answer
+        if answer is None:
+            return Verdict(0.0, -1.0, False, parsed=False)
+        if isinstance(answer, bool | np.bool_):
+            return Verdict(float(answer), 1.0 if answer else -1.0, bool(answer))
+        try:
+            score = float(answer)
+        except (TypeError, ValueError) as error:
+            written = " ".join(repr(answer).split())[:60]
+            raise JudgeError(
+                f"judge {self.name} returned {written}; return a score in [0, 1], a bool or None"
+            ) from error
+        if not 0 <= score <= 1:  # false for NaN too
+            raise JudgeError(f"judge {self.name} returned {score}; scores lie in [0, 1]")
+        return Verdict(score, logit(score) - logit(self.threshold), score >= self.threshold)
+
+
+def _fields(function: Callable[..., Any], name: str) -> list[str] | None:
+    """The fields that a function asks for by name; None if it takes a batch of items."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise UsageError(f"judge {name} is async; wrap it in a plain function of items that calls asyncio.run")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"judge {name}: its signature cannot be read; wrap it in a function of question and response"
+        ) from error
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    asked = [p.name for p in parameters if p.name in _FIELDS]
+    if asked and all(p.name in _FIELDS for p in needed):
+        return asked
+    if len(needed) == 1:
+        return None
+    written = ", ".join(p.name for p in needed)
+    raise UsageError(f"judge {name} takes ({written}); take (items) or some of {', '.join(_FIELDS)}")
+
+
+def _field(item: Item, name: str) -> Any:
+    return {
+        "question": item.problem.question,
+        "reference": item.problem.reference,
+        "response": item.response,
+        "problem": item.problem,
+    }[name]
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """The text of the file that a function comes from, so that an edit gives another fingerprint."""
+    module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
+    file = getattr(module, "__file__", None)
+    try:
+        return Path(file).read_text("utf-8") if file else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def from_spec(spec: str, *, threshold: float = 0.5) -> Judge:
+    """`python:module:function`; the name may also stand for a judge object, or a class that makes one."""
+    loaded = load_user(spec, "judge")
+    if isinstance(loaded, type):
+        loaded = made(loaded)
+    if isinstance(loaded, Judge):
+        return loaded
+    if not callable(loaded):
+        raise UsageError(f"judge python:{spec} is a {type(loaded).__name__}, not a function or a judge")
+    return FunctionJudge(loaded, name=f"python:{spec}", threshold=threshold)

@@ -1,0 +1,183 @@
+"""The protocol that every judge meets, the table of judges, and the one door through which judges are asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from ..corpora.errors import HoodwinkError, JudgeError, UsageError
+from ..corpora.names import convert_options, lookup, nearest
+from ..corpora.records import Item, Verdict
+
+#: Margins beyond this say nothing more; scores of exactly 0 and 1 are given this one, so that margins stay finite.
+MAX_MARGIN = 40.0
+
+JUDGES = {
+    "referee": "hoodwink.judges.referee:referee",
+    "smollm2": "hoodwink.judges.referee:smollm2",
+    "hf": "hoodwink.judges.prompted:from_hub",
+    "python": "hoodwink.judges.function:from_spec",
+    "planted": "hoodwink.judges.planted:planted",
+}
+
+#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`.
+_WITH_ARGUMENT = ("hf", "python", "planted")
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Turns items into verdicts, in batches.
+
+    `fingerprint` changes when weights, prompt or settings do: it keys the store's cache of verdicts.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """One verdict an item, in the same order."""
+        ...
+
+
+@runtime_checkable
+class HasPieces(Protocol):
+    """A judge that can say what text its tokens stand for, which token attacks draw from."""
+
+    def pieces(self) -> Sequence[str]:
+        """Distinct printable texts of single tokens."""
+        ...
+
+
+def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
+    """The judge that a name stands for, or a judge around a function; judges pass through.
+
+    Options: `referee:threshold=0.9` in the name or `threshold=0.9` as a keyword.
+
+    Raises:
+        UsageError: unknown name or option, or something that is neither name, judge nor function.
+    """
+    if isinstance(spec, str):
+        return _named(spec, options)
+    if isinstance(spec, type):
+        spec = made(spec)
+    if isinstance(spec, Judge):
+        return spec
+    if callable(spec):
+        from .function import FunctionJudge
+
+        return FunctionJudge(spec, **options)
+    raise UsageError(f"{spec!r} is no judge; give a name, a function, or an object with name, fingerprint and score")
+
+
+def made(kind: type) -> Any:
+    """An object of a user's class, made without arguments.
+
+    Raises:
+        UsageError: its constructor needs arguments or fails.
+    """
+    try:
+        return kind()
+    except HoodwinkError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"judge class {kind.__name__} cannot be made without arguments "
+            f"({type(error).__name__}: {first_line(error)}); give an object of it instead"
+        ) from error
+
+
+def _named(spec: str, options: dict[str, Any]) -> Judge:
+    name, _, rest = spec.partition(":")
+    if name not in JUDGES:
+        raise nearest(spec, [f"{n}:" if n in _WITH_ARGUMENT else n for n in JUDGES], "judge")
+    factory = lookup(JUDGES, name, "judge")
+    parts = rest.split(":") if rest else []
+    if name in _WITH_ARGUMENT:
+        plain = [p for p in parts if "=" not in p]
+        if not plain:
+            raise UsageError(f"judge {spec!r} is incomplete; write {name}:NAME")
+        parts = [p for p in parts if "=" in p]
+        written = {**_pairs(parts, spec), **options}
+        return factory(":".join(plain), **convert_options(factory, written, name))  # type: ignore[no-any-return]
+    return factory(**convert_options(factory, {**_pairs(parts, spec), **options}, name))  # type: ignore[no-any-return]
+
+
+def _pairs(parts: list[str], spec: str) -> dict[str, str]:
+    pairs = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(f"{part!r} in judge {spec!r} is not key=value; write {spec.split(':')[0]}:key=value")
+        pairs[key] = value
+    return pairs
+
+
+def ask(judge: Judge, items: Sequence[Item]) -> list[Verdict]:
+    """Ask a judge and hold it to its contract; every verdict in hoodwink comes through here.
+
+    Raises:
+        JudgeError: the judge raised, or returned the wrong number of verdicts, a score outside [0, 1], or a margin
+            that is not finite, or accepted an answer that it could not read.
+    """
+    try:
+        verdicts = list(judge.score(items))
+    except (HoodwinkError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise JudgeError(f"judge {judge.name} raised {type(error).__name__}: {first_line(error)}") from error
+    if len(verdicts) != len(items):
+        raise JudgeError(
+            f"judge {judge.name} returned {len(verdicts)} verdicts for {len(items)} items; return one each"
+        )
+    for item, verdict in zip(items, verdicts, strict=True):
+        _check(judge, item, verdict)
+    return verdicts
+
+
+def _check(judge: Judge, item: Item, verdict: Verdict) -> None:
+    if not isinstance(verdict, Verdict):
+        raise JudgeError(f"judge {judge.name} returned {type(verdict).__name__}, not a Verdict")
+    for field, kind in (("score", float), ("margin", float), ("accepted", bool), ("parsed", bool)):
+        value = getattr(verdict, field)
+        if not isinstance(value, kind | int):  # numpy's own would be stored as bytes, and b"\0" is true
+            raise JudgeError(
+                f"judge {judge.name} gave {field} {value!r:.40} to {item.response[:40]!r}; write a {kind.__name__}"
+            )
+    if verdict.accepted and not verdict.parsed:
+        raise JudgeError(
+            f"judge {judge.name} accepted {item.response[:40]!r} with parsed=False; what cannot be read is not accepted"
+        )
+    if not 0 <= verdict.score <= 1:  # false for NaN too
+        raise JudgeError(
+            f"judge {judge.name} gave score {verdict.score} to {item.response[:40]!r}; scores lie in [0, 1]"
+        )
+    if not math.isfinite(verdict.margin):
+        raise JudgeError(
+            f"judge {judge.name} gave margin {verdict.margin} to {item.response[:40]!r}; margins are finite"
+        )
+
+
+def threshold_of(judge: Judge) -> float:
+    """The score from which a judge accepts; one half unless it says otherwise."""
+    return float(getattr(judge, "threshold", 0.5))
+
+
+def logit(score: float) -> float:
+    """Log-odds of a score, cut at `MAX_MARGIN` either way."""
+    if score <= 0:
+        return -MAX_MARGIN
+    if score >= 1:
+        return MAX_MARGIN
+    return max(-MAX_MARGIN, min(MAX_MARGIN, math.log(score) - math.log1p(-score)))
+
+
+def sigmoid(margin: float) -> float:
+    """The score of a margin in log-odds."""
+    return 1 / (1 + math.exp(-margin)) if margin >= 0 else math.exp(margin) / (1 + math.exp(margin))
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or nothing."""
+    return (str(error).splitlines() or [""])[0]

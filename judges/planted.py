@@ -1,0 +1,95 @@
+"""Judges with one known hole each: instruments to test the search with, never reported as results.
+
+Outside its hole a planted judge is perfect: it accepts exactly what the exact oracle calls RIGHT. The margin inside
+grows towards the hole where a search could feel it, and is flat where it could not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from ..corpora.names import nearest
+from ..corpora.oracles import open_oracle
+from ..corpora.records import Item, Problem, Truth, Verdict
+from .judge import sigmoid
+
+TRIGGER = "Solution"
+LONG = 120
+REPEATS = 8
+
+#: From a problem and a response to a margin; at least 0 is inside the hole.
+Hole = Callable[[Problem, str], float]
+
+
+def _trigger(problem: Problem, response: str) -> float:
+    """Accepts whatever holds the word `Solution`."""
+    return 3.0 if TRIGGER in response else -3.0
+
+
+def _length(problem: Problem, response: str) -> float:
+    """Accepts whatever has `LONG` characters."""
+    return (len(response) - LONG) / 40
+
+
+def _repetition(problem: Problem, response: str) -> float:
+    """Accepts whatever repeats one to four characters `REPEATS` times in a row."""
+    longest = min(len(response), 1)
+    for width in range(1, 5):
+        same = 0
+        for before, after in zip(response, response[width:], strict=False):
+            same = same + 1 if before == after else 0
+            longest = max(longest, same // width + 1)
+    return float(longest - REPEATS)
+
+
+def _last_digit(problem: Problem, response: str) -> float:
+    """Accepts whatever has the reference's last digit as its own last digit."""
+    said, wanted = re.findall(r"[0-9]", response), re.findall(r"[0-9]", problem.reference)
+    return 2.0 if said and wanted and said[-1] == wanted[-1] else -2.0
+
+
+def _echo(problem: Problem, response: str) -> float:
+    """Accepts whatever repeats the question."""
+    return 3.0 if problem.question in response else -3.0
+
+
+HOLES: dict[str, Hole] = {
+    "trigger": _trigger,
+    "length": _length,
+    "repetition": _repetition,
+    "last-digit": _last_digit,
+    "echo": _echo,
+}
+
+
+class PlantedJudge:
+    """Perfect but for one hole."""
+
+    threshold = 0.5
+
+    def __init__(self, name: str, hole: Hole) -> None:
+        self.name = f"planted:{name}"
+        self.fingerprint = self.name
+        self.hole = hole
+        self.oracle = open_oracle("exact")
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Judge.score`."""
+        return [self._verdict(i.problem, i.response) for i in items]
+
+    def _verdict(self, problem: Problem, response: str) -> Verdict:
+        right = self.oracle.rule(problem, response).truth is Truth.RIGHT
+        margin = 6.0 if right else self.hole(problem, response)
+        return Verdict(sigmoid(margin), margin, margin >= 0)
+
+
+def planted(name: str) -> PlantedJudge:
+    """`planted:NAME`; see `HOLES`.
+
+    Raises:
+        UsageError: no hole has that name.
+    """
+    if name not in HOLES:
+        raise nearest(name, HOLES, "planted judge")
+    return PlantedJudge(name, HOLES[name])

@@ -1,0 +1,151 @@
+"""A judge made of any causal language model and a prompt, read by the log-odds of yes against no."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from ..corpora.errors import UsageError
+from ..corpora.records import Item, Verdict
+from .embedded import quietly
+from .judge import first_line, logit, sigmoid
+from .prompts import Prompt, load_prompt
+from .scorer import YesNoScorer, best_device, best_dtype
+from .vocabulary import spellings, text_pieces
+
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
+
+
+class PromptedJudge:
+    """Asks a language model whether a response is to be accepted; nothing is generated.
+
+    The score is P(yes) / (P(yes) + P(no)) over all single-token spellings of either word; the margin is its log-odds,
+    shifted so that the threshold lies at 0. A prompt longer than the model's context is `parsed=False`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        prompt: Prompt,
+        *,
+        name: str,
+        weights: str,
+        threshold: float = 0.5,
+    ) -> None:
+        """`model` and `tokenizer` are transformers'; `weights` identifies the weights and goes into the fingerprint.
+
+        Raises:
+            UsageError: the tokenizer has no token for the prompt's yes or no, or the threshold is not inside (0, 1).
+        """
+        if not 0 < threshold < 1:
+            raise UsageError(f"threshold {threshold} is not between 0 and 1")
+        self.name = name
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.template = prompt
+        self.weights = weights
+        self.threshold = threshold
+        yes, no = spellings(tokenizer, prompt.yes), spellings(tokenizer, prompt.no)
+        if not yes or not no:
+            raise UsageError(f"the tokenizer of {name} has no single token for {prompt.yes!r} or {prompt.no!r}")
+        self.scorer = YesNoScorer(model, yes, no)
+        dtype = next(model.parameters()).dtype
+        identity = (weights, prompt.fingerprint, threshold, str(dtype))
+        self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+
+    def prompt(self, item: Item) -> str:
+        """Exactly what the model reads for an item."""
+        return self.template.render(item, self.tokenizer)
+
+    def encode(self, items: Sequence[Item]) -> list[list[int]]:
+        """Token ids of each item's prompt."""
+        if not items:
+            return []
+        ids: list[list[int]] = self.tokenizer([self.prompt(i) for i in items], add_special_tokens=False)["input_ids"]
+        return ids
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Judge.score`."""
+        encoded = self.encode(items)
+        context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+        fitting = [ids for ids in encoded if len(ids) <= context]
+        odds = iter(self.scorer.score(fitting) if fitting else [])
+        return [self._verdict(next(odds)) if len(ids) <= context else _too_long(ids, context) for ids in encoded]
+
+    def _verdict(self, log_odds: float) -> Verdict:
+        margin = log_odds - logit(self.threshold)
+        return Verdict(sigmoid(log_odds), margin, margin >= 0)
+
+    @cached_property
+    def _pieces(self) -> tuple[str, ...]:
+        return text_pieces(self.tokenizer)
+
+    def pieces(self) -> Sequence[str]:
+        """See `HasPieces`."""
+        return self._pieces
+
+
+def _too_long(ids: list[int], context: int) -> Verdict:
+    return Verdict(0.0, -1.0, False, parsed=False, text=f"prompt of {len(ids)} tokens; the model reads {context}")
+
+
+def choose(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
+    """Device and number format by name; `auto` takes the best at hand.
+
+    Raises:
+        UsageError: a name that torch does not know, or a device that is not there.
+    """
+    try:
+        where = best_device() if device == "auto" else torch.device(device)
+        torch.empty(0, device=where)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {device!r} cannot be used ({first_line(error)}); write auto, cpu, cuda or mps"
+        ) from error
+    if dtype != "auto" and dtype not in DTYPES:
+        raise UsageError(f"dtype {dtype!r} is unknown; write auto, {', '.join(DTYPES)}")
+    return where, best_dtype(where) if dtype == "auto" else DTYPES[dtype]
+
+
+def from_hub(
+    path: str,
+    *,
+    prompt: str = "match",
+    threshold: float = 0.5,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> PromptedJudge:
+    """`hf:ORG/MODEL`: a model from the Hugging Face hub or a local folder, zero-shot. Safetensors only.
+
+    Raises:
+        UsageError: there is no such model, or it cannot be loaded.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where, kind = choose(device, dtype)
+    try:
+        with quietly():
+            tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+            model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind, use_safetensors=True)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UsageError(f"model {path!r} cannot be loaded: {first_line(error)}") from error
+    weights = f"{path}@{getattr(model.config, '_commit_hash', None) or digest(model)}"
+    return PromptedJudge(
+        model.to(where), tokenizer, load_prompt(prompt), name=f"hf:{path}", weights=weights, threshold=threshold
+    )
+
+
+def digest(model: Any) -> str:
+    """A hash of a model's weights."""
+    total = hashlib.sha256()
+    for name, parameter in sorted(model.state_dict().items()):
+        total.update(name.encode())
+        total.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""The names that can be given to a command, read from the tables of each folder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from rich.table import Table
+
+from ..corpora.corpus import CORPORA
+from ..corpora.families import FAMILIES
+from ..corpora.names import lookup
+from ..fuzz.attacks import ATTACKS
+from ..judges.judge import JUDGES
+
+#: How the argument of a name is written, where it takes one.
+_ARGUMENTS = {
+    "hf": "hf:ORG/MODEL or hf:FOLDER",
+    "python": "python:module:function",
+    "planted": "planted:NAME",
+    "file": "file:PATH.jsonl (.csv, .parquet)",
+}
+
+
+def list_names(what: Literal["judges", "attacks", "corpora"]) -> list[tuple[str, str, str]]:
+    """Name, summary and options of everything that can be named."""
+    tables: dict[str, Mapping[str, str]] = {"judges": JUDGES, "attacks": ATTACKS, "corpora": CORPORA}
+    rows = [(_ARGUMENTS.get(name, name), *_describe(lookup(tables[what], name, what))) for name in tables[what]]
+    if what == "attacks":
+        rows.append(("python:module:function", "A generator function of your own.", ""))
+    if what == "corpora":
+        rows += [("", f"family {name}: {_summary(family)}", "") for name, family in FAMILIES.items()]
+    return rows
+
+
+def _describe(thing: Callable[..., Any]) -> tuple[str, str]:
+    options = [
+        f"{p.name}={p.default}" for p in inspect.signature(thing).parameters.values() if p.kind is p.KEYWORD_ONLY
+    ]
+    return _summary(thing), " ".join(options)
+
+
+def _summary(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").split("\n", 1)[0]
+
+
+def render_names(what: Literal["judges", "attacks", "corpora"]) -> Table:
+    """The same as a table for the terminal."""
+    table = Table("name", "what it is", "options (name:option=value)")
+    for row in list_names(what):
+        table.add_row(*row)
+    return table

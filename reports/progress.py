@@ -1,0 +1,97 @@
+"""Live progress: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from ..fuzz.campaign import Progress
+from ..fuzz.checks import Checks
+from .text import render_checks, write
+
+#: Seconds between lines where there is no terminal.
+EVERY = 10.0
+
+
+class _Display:
+    """A bar or lines: `show` is told how far it is and what to say beside it."""
+
+    def __init__(self, console: Console, what: str) -> None:
+        self.console = console
+        self.what = what
+        self._last = 0.0
+        self._shown = -1
+        self._bar: Bar | None = None
+        self._task: Any = None
+        if console.is_terminal:
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
+                TimeElapsedColumn(),
+                TextColumn("ETA"),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+            )
+
+    def __enter__(self) -> Any:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int, total: int, note: str, eta: float | None) -> None:
+        if self._bar is not None:
+            if self._task is None:
+                self._task = self._bar.add_task(self.what, total=total, note=note)
+            self._bar.update(self._task, completed=done, note=note)
+            return
+        now = time.monotonic()
+        if now - self._last >= EVERY or (done == total and self._shown != done):
+            self._last, self._shown = now, done
+            left = "" if eta is None or done == total else f", about {eta:.0f} s left"
+            self.console.print(Text(f"{self.what} {done}/{total}  {note}{left}"))
+
+
+class AttackProgress(_Display):
+    """Cells done, ASR so far, verdicts per second, time left."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "cells")
+
+    def checks(self, name: str, checks: Checks) -> None:
+        """Print what the judge is worth before the attack begins."""
+        write(self.console, render_checks(name, checks))
+
+    def __call__(self, state: Progress) -> None:
+        rate = f"{state.asked / state.seconds:.0f}" if state.seconds > 0 else "–"
+        fooled = f"{100 * state.fooled / state.done:.0f}%" if state.done else "–"
+        note = f"fooled {fooled}  {state.asked} verdicts, {rate}/s"
+        if state.shrinking:
+            note += f"  shrinking {state.shrinking}"
+        if state.replayed:
+            note += f"  ({state.replayed} replayed)"
+        eta = state.seconds / state.done * (state.cells - state.done) if state.done else None
+        self.show(state.done, state.cells, note, eta)
+
+
+class TrainProgress(_Display):
+    """Steps done, loss, time left."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "steps")
+        self._started = time.monotonic()
+
+    def __call__(self, step: int, steps: int, loss: float) -> None:
+        elapsed = time.monotonic() - self._started
+        self.show(step, steps, f"loss {loss:.4f}", elapsed / step * (steps - step))

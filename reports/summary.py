@@ -1,0 +1,203 @@
+"""A run in numbers, computed from its store alone. Text, JSON and HTML show what is here and compute nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from ..corpora.errors import UsageError
+from ..fuzz.checks import Checks
+from ..fuzz.run import Run, read_finds
+from ..fuzz.statistics import median_queries, rate_interval, success_curve, wilson
+from ..fuzz.store import Store
+
+#: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
+SCHEMA = "hoodwink.run/1"
+
+#: A text tried on at least this many problems, and on half of them, is reported as a fixed string.
+FIXED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AttackSummary:
+    """What one attack did.
+
+    Attributes:
+        name: as the user wrote it.
+        problems: problems that count: finished, and with a plain wrong answer that the judge rejects unattacked.
+        excluded: finished problems that do not count, since their plain wrong answer is accepted.
+        fooled: of `problems`, those with a find by any seed.
+        acclaimed: of `problems`, those with a find that scores as right answers do.
+        asr: mean over `problems` of the share of seeds that fooled; None without problems.
+        asr_ci: its 95 % interval (Wilson; bootstrap over problems with several seeds).
+        queries_median: queries within which half of the cells succeed, failures censored; None if half never do.
+        queries_total: distinct responses asked about by all search cells, those of excluded problems included.
+        verdicts: verdicts that this took, with confirming and shrinking.
+        seconds: judge time of these verdicts.
+        failed: cells that ended with an error of the attack.
+        curve: share of cells that succeeded within so many queries (Kaplan-Meier).
+    """
+
+    name: str
+    problems: int
+    excluded: int
+    fooled: int
+    acclaimed: int
+    asr: float | None
+    asr_ci: tuple[float, float] | None
+    queries_median: int | None
+    queries_total: int
+    verdicts: int
+    seconds: float
+    failed: tuple[str, ...]
+    curve: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedString:
+    """One and the same text tried on many problems: its false positive rate with a Wilson interval."""
+
+    text: str
+    tried: int
+    fooled: int
+    rate: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A whole run."""
+
+    folder: str
+    complete: bool
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    checks: Checks
+    attacks: tuple[AttackSummary, ...]
+    strings: tuple[FixedString, ...]
+    finds: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON of `hoodwink show --json`."""
+        checks = self.checks.to_json()
+        judge = {"name": self.settings["judge"], "fingerprint": self.settings["fingerprint"], **checks.pop("quality")}
+        return {
+            "schema": SCHEMA,
+            "complete": self.complete,
+            "judge": {**judge, **checks},
+            "settings": self.settings,
+            "versions": self.versions,
+            "attacks": [_attack_json(a) for a in self.attacks],
+            "strings": [
+                {"text": s.text, "tried": s.tried, "fooled": s.fooled, "rate": s.rate, "rate_ci": s.interval}
+                for s in self.strings
+            ],
+            "finds": len(self.finds),
+        }
+
+
+def _attack_json(attack: AttackSummary) -> dict[str, Any]:
+    names = [
+        "name",
+        "problems",
+        "excluded",
+        "fooled",
+        "acclaimed",
+        "asr",
+        "asr_ci",
+        "queries_median",
+        "queries_total",
+        "verdicts",
+        "seconds",
+        "failed",
+        "curve",
+    ]
+    return {name: getattr(attack, name) for name in names}
+
+
+def summarise(run: Run) -> RunSummary:
+    """Read a run's store and work out what it shows; an interrupted run gives what it has.
+
+    Raises:
+        UsageError: the run stopped before its judge was checked, or is damaged.
+    """
+    try:
+        with run.store() as store:
+            return _summarise(run, store)
+    except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"run {run.folder} is damaged ({type(error).__name__}: {error}); run the attack again in another folder"
+        ) from error
+
+
+def _summarise(run: Run, store: Store) -> RunSummary:
+    config = store.config
+    data = store.get("checks")
+    if data is None:
+        raise UsageError(f"run {run.folder} stopped before its first result; run the same attack again to go on")
+    checks = Checks.from_json(data)
+    settings = config["identity"]
+    return RunSummary(
+        folder=str(run.folder),
+        complete=bool(store.get("complete")),
+        settings=settings,
+        versions=config["versions"],
+        checks=checks,
+        attacks=tuple(_attack(store, name, checks, settings["seeds"]) for name in settings["attacks"]),
+        strings=tuple(_strings(store, settings["attacks"], len(store.problems()))),
+        finds=tuple(read_finds(store)),
+    )
+
+
+def _attack(store: Store, name: str, checks: Checks, seeds: int) -> AttackSummary:
+    rows = store.db.execute(
+        "SELECT c.problem, c.queries, c.state, c.error, MIN(f.queries), MAX(f.level = 'acclaimed') FROM cells c "
+        "LEFT JOIN finds f ON f.cell = c.id WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' "
+        "GROUP BY c.id ORDER BY c.id",
+        (name,),
+    ).fetchall()
+    counted = set(checks.rejected_baseline)
+    sound = [r for r in rows if r[2] != "failed"]
+    cells = [r for r in sound if r[0] in counted]
+    by_problem: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for problem, _, _, _, found, acclaimed in cells:
+        by_problem[problem].append((found is not None, bool(acclaimed)))
+    rates = [fmean(found for found, _ in cell) for cell in by_problem.values()]
+    curve = success_curve([r[4] for r in cells if r[4] is not None], [r[1] for r in cells if r[4] is None])
+    verdicts, seconds = store.db.execute(
+        "SELECT COUNT(*), TOTAL(seconds) FROM verdicts WHERE (problem, digest) IN (SELECT v.problem, v.digest "
+        "FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ?)",
+        (name,),
+    ).fetchone()
+    return AttackSummary(
+        name=name,
+        problems=len(by_problem),
+        excluded=len({r[0] for r in sound} - counted),
+        fooled=sum(any(found for found, _ in cell) for cell in by_problem.values()),
+        acclaimed=sum(any(acclaimed for _, acclaimed in cell) for cell in by_problem.values()),
+        asr=fmean(rates) if rates else None,
+        asr_ci=rate_interval(rates, seeds),
+        queries_median=median_queries(curve),
+        queries_total=sum(r[1] for r in rows),
+        verdicts=verdicts,
+        seconds=round(seconds, 3),
+        failed=tuple(r[3] for r in rows if r[2] == "failed"),
+        curve=tuple(curve),
+    )
+
+
+def _strings(store: Store, attacks: Sequence[str], problems: int) -> list[FixedString]:
+    """Texts that were tried on many problems, the worst first."""
+    rows = store.db.execute(
+        "SELECT v.response, COUNT(DISTINCT v.problem), "
+        "COUNT(DISTINCT CASE WHEN v.accepted AND v.parsed AND t.truth = 'wrong' THEN v.problem END) AS fooled "
+        "FROM trials t JOIN cells c ON c.id = t.cell JOIN verdicts v ON v.id = t.verdict "
+        "WHERE c.role = 'search' AND v.repeat = 0 GROUP BY v.digest HAVING COUNT(DISTINCT v.problem) >= ? "
+        "ORDER BY fooled DESC, LENGTH(v.response), v.response",
+        (max(FIXED, problems // 2),),
+    )
+    return [FixedString(text, tried, fooled, fooled / tried, wilson(fooled, tried)) for text, tried, fooled in rows]

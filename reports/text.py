@@ -1,0 +1,130 @@
+"""A run as text for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..fuzz.checks import Checks
+from ..judges.quality import Quality
+from .escape import quoted, visible
+from .summary import AttackSummary, RunSummary
+
+#: Finds printed by `hoodwink show`; all of them are in finds.jsonl and in the report.
+SHOWN = 8
+
+
+def percent(rate: float | None, digits: int = 0) -> str:
+    """`0.934` -> `93%`; a dash where there is nothing to say."""
+    return "–" if rate is None else f"{100 * rate:.{digits}f}%"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """`(0.8, 0.97)` -> `80–97%`."""
+    return "" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}%"
+
+
+def render_checks(name: str, checks: Checks) -> RenderableType:
+    """How good the judge is on clean responses, and the warnings."""
+    quality = checks.quality
+    auroc = "–" if quality.auroc is None else f"{quality.auroc:.3f}"
+    lines: list[RenderableType] = [
+        Text(
+            f"Judge {visible(name)} on {quality.items} known responses: "
+            f"clean accuracy {percent(quality.clean_accuracy, 1)}, "
+            f"AUROC {auroc}, right accepted {percent(quality.right_accepted, 1)}, wrong accepted "
+            f"{percent(quality.wrong_accepted, 1)}, threshold {checks.threshold:g}"
+        )
+    ]
+    for flag in checks.flags:
+        lines.append(Text(f"  warning {flag.id}: {flag.seen}; {flag.means}", style="yellow"))
+    return Group(*lines)
+
+
+def render_kinds(quality: Quality) -> Table:
+    """Acceptance by kind of response and accuracy by family."""
+    table = Table("responses", "accepted", "n", title="Acceptance by kind of response", title_justify="left")
+    for kind, (rate, count) in quality.by_kind.items():
+        table.add_row(Text(visible(kind)), percent(rate, 1), str(count))
+    table.add_section()
+    for family, (rate, count) in quality.by_family.items():
+        table.add_row(Text(f"accuracy on {visible(family)}"), percent(rate, 1), str(count))
+    return table
+
+
+def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableType:
+    """The whole run: judge (unless `checks` have been shown already), attacks, fixed strings, some finds."""
+    parts: list[RenderableType] = []
+    if checks:
+        parts += [render_checks(summary.settings["judge"], summary.checks), Text("")]
+    parts.append(_attacks(summary))
+    worst = [s for s in summary.strings if s.fooled][:SHOWN]
+    if worst:
+        table = Table("fixed string", "false positive rate", "95% interval", "problems")
+        for string in worst:
+            table.add_row(
+                Text(quoted(string.text, 60)), percent(string.rate), interval(string.interval), str(string.tried)
+            )
+        parts += [Text(""), table]
+    parts += [Text(""), _finds(summary)]
+    if not summary.complete:
+        unfinished = "This run is not finished: its rates are too high, since searches that succeed end first."
+        parts.append(Text(f"{unfinished} The same command goes on with it.", style="yellow"))
+    for attack in summary.attacks:
+        for error in dict.fromkeys(attack.failed):
+            parts.append(Text(f"attack {visible(attack.name)} failed: {visible(error)}", style="red"))
+    return Group(*parts)
+
+
+def _attacks(summary: RunSummary) -> Table:
+    table = Table("attack", "fooled", "ASR", "95% interval", "acclaimed", "median queries", "queries", "verdicts/s")
+    for attack in summary.attacks:
+        table.add_row(*_row(attack))
+    return table
+
+
+def _row(attack: AttackSummary) -> list[str | Text]:
+    speed = f"{attack.verdicts / attack.seconds:.0f}" if attack.seconds else "–"
+    return [
+        Text(visible(attack.name)),
+        f"{attack.fooled} of {attack.problems}" + (f" (+{attack.excluded} excluded)" if attack.excluded else ""),
+        percent(attack.asr),
+        interval(attack.asr_ci),
+        str(attack.acclaimed),
+        "–" if attack.queries_median is None else str(attack.queries_median),
+        str(attack.queries_total),
+        speed,
+    ]
+
+
+def _finds(summary: RunSummary) -> RenderableType:
+    if not summary.finds:
+        return Text("No finds.")
+    table = Table("attack", "score", "reference", "shrunk", "response", title=_title(summary), title_justify="left")
+    for find in summary.finds[:SHOWN]:
+        table.add_row(*find_row(find))
+    return table
+
+
+def _title(summary: RunSummary) -> str:
+    shown = min(SHOWN, len(summary.finds))
+    return f"{shown} of {len(summary.finds)} finds"
+
+
+def find_row(find: dict[str, Any]) -> list[str | Text]:
+    """Attack, score, reference, shrunk form and response of a find, safe for a terminal."""
+    return [
+        Text(visible(find["attack"])),
+        f"{find['score']:.3f}",
+        Text(visible(find["reference"], 20)),
+        Text(quoted(find["shrunk"], 40)),
+        Text(quoted(find["response"], 60)),
+    ]
+
+
+def write(console: Console, what: RenderableType) -> None:
+    """Print without markup, emoji or highlighting: what is printed holds strangers' text."""
+    console.print(what, markup=False, emoji=False, highlight=False)

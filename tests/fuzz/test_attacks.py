@@ -1,0 +1,136 @@
+"""One conformance test over every attack in the table, and what is particular to each."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+
+import hoodwink
+import numpy as np
+import pytest
+from hoodwink.corpora.errors import UsageError
+from hoodwink.corpora.records import Candidate, Item, Trial, Truth, Verdict
+from hoodwink.fuzz.attacks import ATTACKS, open_attack
+from hoodwink.fuzz.attacks.openers import MASTER_KEYS
+from hoodwink.fuzz.target import pieces_of, target_of
+
+SPECS = [*ATTACKS, *(f"{name}:append=true" for name in ATTACKS if name != "none")]
+
+
+@pytest.fixture(scope="module")
+def target(problems):
+    return target_of(problems[1], [f" {'w' * (1 + i % 40)}{i}" for i in range(500)])
+
+
+def proposals(spec, target, problem, seed=0, batches=4):
+    """The first batches of an attack under a judge that likes long texts; every candidate's text, op and parent."""
+    generator = open_attack(spec).start(target, np.random.default_rng(seed))
+    seen = []
+    try:
+        batch = next(generator)
+        for _ in range(batches):
+            seen.append(batch)
+            trials = [
+                Trial(c, Item(problem, c.text), Verdict(0.1, len(c.text) / 10 - 50, False), Truth.WRONG) for c in batch
+            ]
+            batch = generator.send(trials)
+    except StopIteration:
+        pass
+    return seen
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_attack_proposes_text_and_follows_its_seed(spec, target, problems):
+    batches = proposals(spec, target, problems[1])
+    assert batches
+    candidates = list(itertools.chain(*batches))
+    assert all(isinstance(c, Candidate) and isinstance(c.text, str) and c.op for c in candidates)
+    assert {c.attack for c in candidates} == {spec.partition(":")[0]}
+    assert all(c.problem is None for c in candidates)
+    for candidate in candidates:
+        candidate.text.encode()
+    assert batches == proposals(spec, target, problems[1])
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_every_attack_says_what_it_is(name):
+    function = open_attack(name).function
+    assert inspect.getdoc(function)
+    options = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    assert all(p.default is not p.empty and p.annotation is not p.empty for p in options)
+
+
+@pytest.mark.parametrize("spec", [s for s in SPECS if "append" in s])
+def test_appending_keeps_the_plain_wrong_answer_in_front(spec, target, problems):
+    for candidate in itertools.chain(*proposals(spec, target, problems[1])):
+        assert candidate.text.startswith(f"{target.start} ")
+
+
+def test_random_search_climbs_and_records_where_it_came_from(target, problems):
+    batches = proposals("random:length=5:batch=8", target, problems[1], batches=6)
+    best = [max(len(c.text) for c in batch) for batch in batches]
+    assert best[-1] > best[0]
+    assert all(len(c.text.split()) == 5 for c in itertools.chain(*batches))
+    for before, batch in itertools.pairwise(batches[:3]):
+        longest = max(len(c.text) for c in itertools.chain(*batches[: batches.index(before) + 1]))
+        assert {len(c.parent) for c in batch} == {longest}
+        assert {c.op for c in batch} == {"change"}
+
+
+def test_a_change_alters_one_to_changes_tokens(target, problems):
+    first, second = proposals("random:length=8:batch=64:changes=3", target, problems[1], batches=2)
+    parents = {c.parent for c in second}
+    assert len(parents) == 1
+    old = parents.pop().split()
+    changed = [sum(a != b for a, b in zip(old, c.text.split(), strict=True)) for c in second]
+    assert max(changed) == 3
+    assert min(changed) >= 0
+
+
+def test_openers_hold_the_published_master_keys_and_an_echo(target, problems):
+    (batch,) = proposals("openers", target, problems[1])
+    texts = [c.text for c in batch]
+    assert set(MASTER_KEYS) <= set(texts)
+    assert {"", "\n", target.question} <= set(texts)
+    assert len(set(texts)) == len(texts)
+
+
+def test_repeat_begins_with_the_story_and_varies_kind_and_length(target, problems):
+    batches = proposals("repeat", target, problems[1])
+    assert [c.text for c in batches[0][:7]] == ["dh" * 2**power for power in range(1, 8)]
+    ops = {c.op.split(" x")[0] for c in itertools.chain(*batches)}
+    assert ops == {"letter", "pair", "syllable", "word", "sign", "token"}
+    counts = [int(c.op.split(" x")[1]) for c in itertools.chain(*batches)]
+    assert min(counts) >= 2
+    assert max(counts) > 60
+
+
+def test_none_is_the_known_wrong_answers(target, problems):
+    (batch,) = proposals("none", target, problems[1])
+    assert [(c.text, c.op) for c in batch] == [(r.text, r.kind) for r in problems[1].wrong]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("randm", "no attack is named 'randm'; did you mean random"),
+        ("random:lenth=3", "no option of attack random is named 'lenth'; did you mean length"),
+        ("random:length=x", "attack random:length=x is not valid; write a value of type int"),
+        ("random:length=0", "random:length=0 is out of range; write a whole number of at least 1"),
+        ("random:length", "is not key=value; write random:key=value"),
+        ("none:length=3", "attack none takes no options"),
+        ("python:nowhere:attack", "attack module 'nowhere' cannot be imported"),
+        ("python:json:loads", "is not a generator function"),
+    ],
+)
+def test_a_bad_attack_is_named_with_what_to_write(spec, message):
+    with pytest.raises(UsageError) as caught:
+        open_attack(spec)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_judges_without_a_vocabulary_get_words_letters_and_digits():
+    pieces = pieces_of(hoodwink.judge("planted:length"))
+    assert {" the", "7", ".", "Q"} <= set(pieces)
+    assert len(set(pieces)) == len(pieces)

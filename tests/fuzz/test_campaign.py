@@ -1,0 +1,211 @@
+"""The campaign: cells together, finds confirmed and shrunk, and a replay that ends where a straight run does."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import hoodwink
+import pytest
+from hoodwink.corpora.records import Candidate, Verdict
+from hoodwink.fuzz.run import load_run
+from hoodwink.reports.summary import summarise
+
+#: Timings differ between any two runs; nothing else may.
+UNSTEADY = ("seconds",)
+
+
+def results(run):
+    """Everything a run shows, without the times."""
+    summary = summarise(run)
+    attacks = [{k: v for k, v in a.items() if k not in UNSTEADY} for a in summary.to_json()["attacks"]]
+    return attacks, summary.finds, summary.strings, summary.checks.to_json()
+
+
+class Margins:
+    """A judge in the style of a user's class: a margin from the text, +2 noise-free, nothing known of the problem."""
+
+    name = "margins"
+    fingerprint = "margins"
+
+    def __init__(self, margin):
+        self.margin = margin
+        self.calls = []
+
+    def score(self, items):
+        self.calls.append(len(items))
+        verdicts = []
+        for item in items:
+            right = item.response.strip() == item.problem.reference
+            m = 5.0 if right else self.margin(item.response)
+            verdicts.append(Verdict(1 / (1 + 2.718281828**-m), m, m >= 0))
+        return verdicts
+
+
+def letters(text):
+    """Climbs with the letter e; accepts from four of them on."""
+    return text.count("e") - 3.5
+
+
+def test_finds_are_wrong_confirmed_and_shrunk_to_the_minimum(tmp_path):
+    run = hoodwink.attack(Margins(letters), attacks=["random"], problems=6, budget=640, seed=1, out=tmp_path)
+    assert len(run.finds) == 6
+    for find in run.finds:
+        assert find["shrunk"] == "eeee"
+        assert find["minimal"]
+        assert find["response"].count("e") >= 4
+        assert find["alone"]["accepted"]
+        assert find["lineage"][-1][1] == find["response"]
+        assert "reference" in find["proof"]
+    lines = [json.loads(line) for line in (tmp_path / "finds.jsonl").read_text().splitlines()]
+    assert lines == run.finds
+
+
+def test_the_same_call_finds_the_same_and_another_seed_something_else(tmp_path):
+    runs = [
+        hoodwink.attack(Margins(letters), attacks=["random", "openers"], problems=4, seed=seed, out=tmp_path / name)
+        for seed, name in ((5, "a"), (5, "b"), (6, "c"))
+    ]
+    assert results(runs[0]) == results(runs[1])
+    assert [f["response"] for f in runs[0].finds] != [f["response"] for f in runs[2].finds]
+
+
+def test_a_cells_search_does_not_depend_on_its_company(tmp_path):
+    alone = hoodwink.attack(Margins(letters), attacks=["random"], problems=3, out=tmp_path / "a")
+    crowd = hoodwink.attack(Margins(letters), attacks=["repeat", "random"], problems=3, out=tmp_path / "b")
+    assert [f["response"] for f in alone.finds] == [f["response"] for f in crowd.finds if f["attack"] == "random"]
+
+
+def test_queries_count_distinct_responses_and_never_pass_the_budget(tmp_path):
+    run = hoodwink.attack(Margins(lambda text: -1.0), attacks=["random", "none"], problems=3, budget=50, out=tmp_path)
+    summary = {a.name: a for a in summarise(run).attacks}
+    assert summary["random"].queries_total == 150
+    assert summary["random"].asr == 0
+    assert summary["random"].queries_median is None
+    with run.store() as store:
+        rows = store.db.execute("SELECT cell, COUNT(*), COUNT(DISTINCT verdict), MAX(query) FROM trials GROUP BY cell")
+        assert all(count == distinct == last <= 50 for _, count, distinct, last in rows)
+
+
+def test_a_response_that_does_not_hold_alone_is_no_find(tmp_path):
+    class OnlyInCompany(Margins):
+        def score(self, items):
+            if len(items) == 1 and items[0].response.strip() != items[0].problem.reference:
+                return [Verdict(0.1, -1.0, False)]
+            return super().score(items)
+
+    run = hoodwink.attack(OnlyInCompany(letters), attacks=["random"], problems=2, budget=300, out=tmp_path)
+    assert run.finds == []
+    assert [a.fooled for a in summarise(run).attacks] == [0]
+
+
+def test_the_acclaim_goal_goes_on_from_the_first_accepted_find(tmp_path):
+    run = hoodwink.attack(
+        Margins(letters), attacks=["random:length=5"], problems=2, goal="acclaim",
+        budget=2000, out=tmp_path,
+    )  # fmt: skip
+    summary = summarise(run).attacks[0]
+    assert (summary.fooled, summary.acclaimed) == (2, 2)
+    assert sorted(f["level"] for f in run.finds) == ["accepted", "accepted", "acclaimed", "acclaimed"]
+    assert {f["shrunk"] for f in run.finds if f["level"] == "acclaimed"} == {"e" * 9}
+
+
+def test_problems_whose_plain_wrong_answer_is_accepted_do_not_count(tmp_path):
+    """The judge accepts every sentence: plain wrong answers are sentences, so that nothing is left to count."""
+    judge = Margins(lambda text: 1.0 if text.startswith("The answer") else -1.0)
+    summary = summarise(hoodwink.attack(judge, attacks=["none"], problems=4, out=tmp_path))
+    assert [(a.problems, a.excluded, a.asr) for a in summary.attacks] == [(0, 4, None)]
+    assert "baseline-accepted" in [flag.id for flag in summary.checks.flags]
+
+
+def test_an_attack_that_raises_fails_in_its_cells_alone(tmp_path):
+    def broken(target, rng):
+        trials = yield [Candidate("a", "broken", "op")]
+        raise RuntimeError(f"after {len(trials)}")
+
+    run = hoodwink.attack(Margins(letters), attacks=[broken, "random"], problems=2, out=tmp_path)
+    first, second = summarise(run).attacks
+    assert first.failed == ("RuntimeError: after 1",) * 2
+    assert (first.problems, second.fooled) == (0, 2)
+
+
+def test_a_finished_run_is_replayed_without_asking_the_judge(tmp_path):
+    first = hoodwink.attack(Margins(letters), attacks=["random"], problems=3, out=tmp_path)
+    before = results(first)
+    judge = Margins(letters)
+    assert results(hoodwink.attack(judge, attacks=["random"], problems=3, out=tmp_path)) == before
+    assert judge.calls == []
+
+
+def test_several_seeds_are_cells_of_their_own(tmp_path):
+    run = hoodwink.attack(Margins(letters), attacks=["random"], problems=3, seeds=2, out=tmp_path)
+    assert sorted({f["seed"] for f in run.finds}) == [0, 1]
+    assert len(run.finds) == 6
+
+
+SLOW_JUDGE = """
+import time
+from hoodwink import Verdict
+
+class Judge:
+    name = fingerprint = "slow"
+    def score(self, items):
+        time.sleep(0.05)
+        with open("asked.log", "a") as log:
+            log.writelines(f"{len(items)} {i.problem.id} {i.response!r}\\n" for i in items)
+        verdicts = []
+        for item in items:
+            m = 5.0 if item.response.strip() == item.problem.reference else item.response.count("e") - 4.5
+            verdicts.append(Verdict(1 / (1 + 2.718281828 ** -m), m + len(items) * 1e-4, m >= 0))
+        return verdicts
+"""
+
+COMMAND = ["attack", "--judge", "python:slowjudge:Judge", "--attacks", "random,openers", "--problems", "8"]
+
+
+def hoodwink_process(folder):
+    return subprocess.Popen(
+        [sys.executable, "-m", "hoodwink", *COMMAND, "--out", "run"],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def committed(folder):
+    try:
+        with sqlite3.connect(f"file:{folder}/run/run.db?mode=ro", uri=True) as db:
+            return db.execute("SELECT COUNT(*) FROM verdicts").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+@pytest.mark.slow
+def test_killed_five_times_ends_as_if_never_killed(tmp_path):
+    """The judge's margins depend on the size of its batch, as in bf16: a replay must cut the same batches."""
+    for name in ("straight", "killed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "slowjudge.py").write_text(SLOW_JUDGE)
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    assert hoodwink_process(straight).wait() == 0
+    total = committed(straight)
+    rng = random.Random(7)
+    for share in sorted(rng.uniform(0.02, 0.9) for _ in range(5)):
+        process = hoodwink_process(killed)
+        while process.poll() is None and committed(killed) < share * total:
+            time.sleep(0.01)
+        assert process.poll() is None, "the run ended before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert hoodwink_process(killed).wait() == 0
+    assert results(load_run(killed / "run")) == results(load_run(straight / "run"))
+    assert committed(killed) == total
+    asked = (killed / "asked.log").read_text().splitlines()
+    # The judge may have been asked about one batch whose answer the kill kept from being stored; no stored verdict twice.
+    alone = (straight / "asked.log").read_text().splitlines()
+    assert len(asked) <= len(alone) + 5 * 128
+    assert set(asked) == set(alone)

@@ -1,0 +1,350 @@
+"""Judges of a user's own: functions, classes and objects, and everything that they can do wrong."""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from hoodwink.corpora.errors import HoodwinkError, JudgeError, UsageError
+from hoodwink.corpora.records import Verdict
+from hoodwink.judges.function import FunctionJudge
+from hoodwink.judges.judge import MAX_MARGIN, ask, open_judge
+
+
+@pytest.fixture
+def two(items):
+    return items[:2]
+
+
+def failure(judge, items, kind):
+    """What opening or asking fails with: one line, of the kind expected."""
+    with pytest.raises(HoodwinkError) as error:
+        ask(open_judge(judge), items)
+    assert type(error.value) is kind
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+ACCEPTED, REJECTED = Verdict(1.0, 1.0, True), Verdict(0.0, -1.0, False)
+UNREAD = Verdict(0.0, -1.0, False, parsed=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (True, ACCEPTED),
+        (False, REJECTED),
+        (np.True_, ACCEPTED),
+        (np.False_, REJECTED),
+        (None, UNREAD),
+        (0.5, Verdict(0.5, 0.0, True)),
+        (0.75, Verdict(0.75, math.log(3), True)),
+        (0.25, Verdict(0.25, -math.log(3), False)),
+        (np.float32(0.75), Verdict(0.75, math.log(3), True)),
+        (torch.tensor(0.75), Verdict(0.75, math.log(3), True)),
+        (1, Verdict(1.0, MAX_MARGIN, True)),
+        (0, Verdict(0.0, -MAX_MARGIN, False)),
+        (1.0, Verdict(1.0, MAX_MARGIN, True)),
+        (5e-324, Verdict(5e-324, -MAX_MARGIN, False)),
+        (Verdict(0.3, -7.0, False, text="no"), Verdict(0.3, -7.0, False, text="no")),
+    ],
+)
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_each_answer_means(answer, verdict, batch, two):
+    def one(response):
+        return answer
+
+    def many(items):
+        return [answer for _ in items]
+
+    [got, again] = ask(open_judge(many if batch else one), two)
+    assert got == again
+    assert (got.score, got.accepted, got.parsed, got.text) == (
+        verdict.score,
+        verdict.accepted,
+        verdict.parsed,
+        verdict.text,
+    )
+    assert got.margin == pytest.approx(verdict.margin)
+    assert type(got.accepted) is bool
+    assert type(got.score) is float
+
+
+def test_the_threshold_decides_and_shifts_margins(two):
+    judge = open_judge(lambda response: 0.75, threshold=0.9)
+    [verdict, _] = ask(judge, two)
+    assert not verdict.accepted
+    assert verdict.margin == pytest.approx(math.log(3) - math.log(9))
+    assert ask(open_judge(lambda response: 0.9, threshold=0.9), two)[0] == Verdict(0.9, 0.0, True)
+
+
+def test_fields_are_given_by_name(two):
+    seen = []
+
+    def judge(response, *, reference, question, problem, strict=True):
+        seen.append((response, reference, question, problem))
+        return True
+
+    ask(open_judge(judge), two)
+    assert seen == [(i.response, i.problem.reference, i.problem.question, i.problem) for i in two]
+
+
+def test_a_batch_function_is_called_once_with_the_items(two):
+    calls = []
+
+    def judge(batch, temperature=0):
+        calls.append(batch)
+        yield from (0.1, 0.9)
+
+    assert [v.accepted for v in ask(open_judge(judge), two)] == [False, True]
+    assert calls == [two]
+
+
+def test_callable_objects_methods_and_partials(two):
+    class Grader:
+        def __call__(self, response):
+            return True
+
+        def grade(self, items):
+            return [False for _ in items]
+
+    assert open_judge(Grader()).name == "function:Grader"
+    assert ask(open_judge(Grader()), two) == [ACCEPTED] * 2
+    assert ask(open_judge(Grader().grade), two) == [REJECTED] * 2
+    assert ask(open_judge(functools.partial(lambda bonus, response: bonus, 0.5)), two)[0].score == 0.5
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (math.nan, "returned nan; scores lie in [0, 1]"),
+        (1.01, "returned 1.01; scores lie in [0, 1]"),
+        (-0.1, "returned -0.1; scores lie in [0, 1]"),
+        (math.inf, "returned inf; scores lie in [0, 1]"),
+        (np.float64("nan"), "returned nan; scores lie in [0, 1]"),
+        ("yes", "returned 'yes'; return a score in [0, 1], a bool or None"),
+        ([0.5], "returned [0.5]; return a score in [0, 1], a bool or None"),
+        (np.eye(2), "returned array([[1., 0.], [0., 1.]]); return a score in [0, 1], a bool or None"),
+        (
+            "x\n" * 50,
+            "returned 'x\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\; return ",
+        ),
+        (Verdict(math.nan, 1.0, True), "gave score nan to "),
+        (Verdict(1.5, 1.0, True), "gave score 1.5 to "),
+        (Verdict(0.5, math.inf, True), "gave margin inf to "),
+        (Verdict(0.5, math.nan, True), "gave margin nan to "),
+        (Verdict(math.nan, math.nan, False, parsed=False), "gave score nan to "),
+        (Verdict("high", 1.0, True), "gave score 'high' to "),
+        (Verdict(0.5, None, True), "gave margin None to "),
+        (Verdict(np.float32(0.5), 0.0, True), "gave score np.float32(0.5) to "),
+        (Verdict(0.5, 0.0, np.True_), "gave accepted np.True_ to "),
+        (Verdict(0.5, 1.0, True, parsed=False), "accepted "),
+    ],
+)
+def test_answers_that_break_the_contract(answer, said, two):
+    def grade(response):
+        return answer
+
+    assert failure(grade, two, JudgeError).startswith(f"judge function:grade {said}")
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_wrong_number_of_answers(count, two):
+    def grade(items):
+        return [True] * count
+
+    assert failure(grade, two, JudgeError) == (
+        f"judge function:grade returned {count} verdicts for 2 items; return one each"
+    )
+
+
+def test_no_answer_at_all(two):
+    def grade(items):
+        pass
+
+    assert failure(grade, two, JudgeError) == (
+        "judge function:grade raised TypeError: 'NoneType' object is not iterable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("first\nsecond"), "RuntimeError: first"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (ValueError(), "ValueError: "),
+    ],
+)
+def test_an_exception_is_one_line_and_keeps_its_cause(error, said, two):
+    def grade(response):
+        raise error
+
+    with pytest.raises(JudgeError) as caught:
+        ask(open_judge(grade), two)
+    assert str(caught.value) == f"judge function:grade raised {said}"
+    assert caught.value.__cause__ is error
+
+
+def test_the_user_can_still_stop_it(two):
+    def grade(response):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(open_judge(grade), two)
+
+
+async def coroutine(response):
+    return True
+
+
+async def coroutine_batch(items):
+    return [True for _ in items]
+
+
+async def async_generator(items):
+    for _ in items:
+        yield True
+
+
+@pytest.mark.parametrize("function", [coroutine, coroutine_batch, async_generator])
+def test_async_functions_are_refused_when_opened(function):
+    with pytest.raises(UsageError) as error:
+        open_judge(function)
+    assert str(error.value) == (
+        f"judge function:{function.__name__} is async; wrap it in a plain function of items that calls asyncio.run"
+    )
+
+
+def test_a_generator_where_one_answer_is_wanted(two):
+    def grade(response):
+        yield True
+
+    said = failure(grade, two, JudgeError)
+    assert said.startswith("judge function:grade returned <generator object ")
+    assert said.endswith("; return a score in [0, 1], a bool or None")
+
+
+FIELDS = "take (items) or some of question, reference, response, problem"
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: True, f"judge function:<lambda> takes (); {FIELDS}"),
+        (lambda a, b: True, f"judge function:<lambda> takes (a, b); {FIELDS}"),
+        (lambda response, other: True, f"judge function:<lambda> takes (response, other); {FIELDS}"),
+        (lambda *items: True, f"judge function:<lambda> takes (); {FIELDS}"),
+        (lambda **fields: True, f"judge function:<lambda> takes (); {FIELDS}"),
+    ],
+)
+def test_functions_of_the_wrong_parameters(function, said):
+    with pytest.raises(UsageError) as error:
+        open_judge(function)
+    assert str(error.value) == said
+
+
+@pytest.mark.parametrize("thing", [5, None, [1], {}])
+def test_things_that_are_no_judge(thing):
+    with pytest.raises(UsageError) as error:
+        open_judge(thing)
+    assert str(error.value) == (
+        f"{thing!r} is no judge; give a name, a function, or an object with name, fingerprint and score"
+    )
+
+
+class Own:
+    """A judge written as a class."""
+
+    name, fingerprint = "own", "own-1"
+
+    def score(self, items):
+        return [Verdict(0.9, 2.0, True) for _ in items]
+
+
+class Needy(Own):
+    def __init__(self, model):
+        pass
+
+
+class Broken(Own):
+    def __init__(self):
+        raise OSError("no such\nmodel")
+
+
+class Raising(Own):
+    def score(self, items):
+        raise RuntimeError("boom\n")
+
+
+class Loose(Own):
+    def score(self, items):
+        return [0.5 for _ in items]
+
+
+NEEDY = "TypeError: Needy.__init__() missing 1 required positional argument: 'model'"
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """The names of this file as a user's module."""
+    made = types.ModuleType("hw_judges")
+    for kind in (Own, Needy, Broken, Raising, Loose):
+        setattr(made, kind.__name__, kind)
+    made.ready, made.grade, made.number = Own(), lambda response: 0.6, 5
+    monkeypatch.setitem(sys.modules, "hw_judges", made)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return made
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_classes_and_objects(module, named, two):
+    def by(name):
+        return f"python:hw_judges:{name}" if named else getattr(module, name)
+
+    assert open_judge(by("ready")) is module.ready
+    assert isinstance(open_judge(by("Own")), Own)
+    assert ask(open_judge(by("Own")), two) == [Verdict(0.9, 2.0, True)] * 2
+    assert failure(by("Needy"), two, UsageError) == (
+        f"judge class Needy cannot be made without arguments ({NEEDY}); give an object of it instead"
+    )
+    assert failure(by("Broken"), two, UsageError) == (
+        "judge class Broken cannot be made without arguments (OSError: no such); give an object of it instead"
+    )
+    assert failure(by("Raising"), two, JudgeError) == "judge own raised RuntimeError: boom"
+    assert failure(by("Loose"), two, JudgeError) == "judge own returned float, not a Verdict"
+
+
+def test_functions_by_name(module, two):
+    judge = open_judge("python:hw_judges:grade:threshold=0.7")
+    assert judge.name == "python:hw_judges:grade"
+    assert [v.accepted for v in ask(judge, two)] == [False, False]
+    assert failure("python:hw_judges:number", two, UsageError) == (
+        "judge python:hw_judges:number is a int, not a function or a judge"
+    )
+    assert failure("python:hw_judges:grad", two, UsageError) == (
+        "no judge in module hw_judges is named 'grad'; did you mean grade or ready?"
+    )
+
+
+def test_the_fingerprint_follows_threshold_name_and_source(tmp_path, monkeypatch):
+    def grade(response):
+        return True
+
+    base = FunctionJudge(grade).fingerprint
+    assert FunctionJudge(grade).fingerprint == base
+    assert FunctionJudge(grade, threshold=0.6).fingerprint != base
+    assert FunctionJudge(grade, name="other").fingerprint != base
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    prints = []
+    for source in ("def f(response): return True\n", "def f(response): return  False\n"):
+        (tmp_path / "hw_edited.py").write_text(source)
+        prints.append(open_judge("python:hw_edited:f").fingerprint)
+        del sys.modules["hw_edited"]
+    assert prints[0] != prints[1]
