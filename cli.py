@@ -5,8 +5,10 @@ Exit codes: 0 fine, 1 a gate failed, 2 usage, 3 the judge or the machine failed,
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +23,7 @@ app = App(
     help="Find out what fools your LLM judge, how cheaply, and prove it.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # `run` says how to go on
 )
 app["--help"].group = "Options"
 app["--version"].group = "Options"
@@ -158,7 +161,7 @@ def train(
     *,
     out: Annotated[Path, Parameter(help="Folder for adapter and card.")],
     corpus: Annotated[str, Parameter(help="Problems to train on and to be measured on.")] = "arithmetic",
-    problems: Annotated[int, Parameter(help="Train problems that examples are taken from.")] = 300,
+    problems: Annotated[int, Parameter(help="Train problems that examples are taken from.")] = 340,
     epochs: Annotated[int, Parameter(help="Passes over the examples.")] = 1,
     lr: Annotated[float, Parameter(help="Highest learning rate.")] = 1e-3,
     rank: Annotated[int, Parameter(help="LoRA rank.")] = 8,
@@ -188,6 +191,9 @@ def train(
 
 def main(tokens: list[str] | None = None) -> None:
     """Run a command and exit with its code; errors are one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its escape
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if tokens is None else tokens))
 
 
@@ -210,7 +216,10 @@ def run(tokens: list[str]) -> int:
     except MemoryError:
         return _fail("the machine ran out of memory; the same command goes on from here", 3)
     except OSError as error:
-        return _fail(f"{error.strerror or error}: {error.filename or ''}; the same command goes on from here", 3)
+        where = f": {visible(str(error.filename))}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}; the same command goes on from here", 3)
+    except sqlite3.Error as error:  # a full disk, most of the time
+        return _fail(f"cannot use the run's run.db: {error}; the same command goes on from here", 3)
 
 
 def _fail(message: str, code: int) -> int:

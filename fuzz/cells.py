@@ -76,9 +76,7 @@ class Cell:
     def _advance(self, trials: list[Trial] | None) -> None:
         try:
             batch = next(self._generator) if trials is None else self._generator.send(trials)
-            if not all(isinstance(c, Candidate) and isinstance(c.text, str) for c in batch):
-                raise TypeError("an attack must yield lists of Candidate with a text")
-            self._batch = list(batch)
+            self._batch = [_checked(candidate) for candidate in batch]
         except StopIteration:
             self.end("exhausted")
         except (HoodwinkError, KeyboardInterrupt):
@@ -86,3 +84,19 @@ class Cell:
         except Exception as error:  # an attack is a user's code: its failure is its own, and other cells go on
             self.error = f"{type(error).__name__}: {error}".splitlines()[0]
             self.end("failed")
+
+
+def _checked(candidate: object) -> Candidate:
+    """A candidate that can be asked about and stored.
+
+    Raises:
+        TypeError: it is none, or one of its texts is no text.
+        UnicodeEncodeError: one of its texts holds half a surrogate pair.
+    """
+    if not isinstance(candidate, Candidate) or not isinstance(candidate.text, str):
+        raise TypeError("an attack must yield lists of Candidate with a text")
+    if not all(isinstance(field, str) for field in (candidate.attack, candidate.op, candidate.parent or "")):
+        raise TypeError(f"attack and op of a Candidate are texts, its parent a text or None, not {candidate!r:.80}")
+    for text in (candidate.text, candidate.attack, candidate.op, candidate.parent or ""):
+        text.encode()
+    return candidate

@@ -13,7 +13,7 @@ from typing import Any
 from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
 from ..corpora.oracles import open_oracle
-from ..corpora.records import SplitChoice
+from ..corpora.records import Problem, SplitChoice
 from ..judges.judge import Judge, open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
@@ -86,55 +86,107 @@ def attack(
         UsageError: a setting is wrong, or the folder cannot be used.
         JudgeError: the judge failed; what it said so far is kept.
     """
-    limits = {"budget": budget, "seeds": seeds, "shrink_budget": shrink_budget}
-    for name, value in limits.items():
-        if value < 1:
-            raise UsageError(f"{name} is {value}; write a whole number of at least 1")
-    if seed < 0:
-        raise UsageError(f"seed is {seed}; write a whole number of at least 0")
-    if goal not in GOAL_LEVELS:
-        raise UsageError(f"goal {goal!r} is unknown; write {' or '.join(GOAL_LEVELS)}")
-    chosen = [open_attack(a) for a in attacks]
-    if not chosen or len({a.name for a in chosen}) < len(chosen):
-        raise UsageError(f"attacks {', '.join(a.name for a in chosen) or '(none)'}: name at least one, each once")
     source, part, count = _choose(corpus, problems, split, PROBLEMS)
-    drawn = source.sample(count, split=part, seed=seed)
-    judging = open_judge(judge)
-    identity = {
-        "judge": judging.name,
-        "fingerprint": judging.fingerprint,
-        "corpus": source.name,
-        "oracle": source.oracle,
-        "problem_count": count,
-        "problems": hashlib.sha256(" ".join(p.id for p in drawn).encode()).hexdigest()[:16],
-        "attacks": [a.name for a in chosen],
-        "seed": seed,
-        "seeds": seeds,
-        "budget": budget,
-        "shrink_budget": shrink_budget,
-        "goal": goal,
-        "split": part,
-    }
+    _check_numbers(budget=budget, seeds=seeds, shrink_budget=shrink_budget, seed=seed)
+    settings = Settings(
+        judge=open_judge(judge),
+        corpus=source,
+        split=part,
+        problems=tuple(source.sample(count, split=part, seed=seed)),
+        attacks=_distinct([open_attack(a) for a in attacks]),
+        seeds=range(seed, seed + seeds),
+        budget=Budget(budget, shrink_budget),
+        goal=_known(goal),
+    )
+    identity = settings.identity()
     folder = Path(out) if out is not None else Path("runs") / default_name(identity)
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
-        store.rewind(drawn)
-        gate = Gate(judging, open_oracle(source.oracle), store)
-        clean = checks.run(gate, drawn)
-        store.put("checks", clean.to_json())
-        on_checks(clean)
-        Campaign(
-            gate,
-            drawn,
-            chosen,
-            Objective(goal, clean.acclaim),
-            seeds=range(seed, seed + seeds),
-            budget=Budget(budget, shrink_budget),
-            progress=progress,
-        ).run()
-        store.put("complete", True)
-        lines = [json.dumps(find, ensure_ascii=False) + "\n" for find in read_finds(store)]
-        write_atomically(folder / FINDS_FILE, "".join(lines))
+        _fill(store, settings, on_checks, progress)
     return Run(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that decides what a run finds, with every name resolved."""
+
+    judge: Judge
+    corpus: Corpus
+    split: SplitChoice
+    problems: tuple[Problem, ...]
+    attacks: tuple[Attack, ...]
+    seeds: range
+    budget: Budget
+    goal: Goal
+
+    def identity(self) -> dict[str, Any]:
+        """The same in plain values: what a folder must agree on for a run to go on in it."""
+        records = json.dumps([p.to_json() for p in self.problems])
+        return {
+            "judge": self.judge.name,
+            "fingerprint": self.judge.fingerprint,
+            "corpus": self.corpus.name,
+            "oracle": self.corpus.oracle,
+            "split": self.split,
+            "problem_count": len(self.problems),
+            "problems": hashlib.sha256(records.encode()).hexdigest()[:16],
+            "attacks": [a.name for a in self.attacks],
+            "seed": self.seeds.start,
+            "seeds": len(self.seeds),
+            "budget": self.budget.search,
+            "shrink_budget": self.budget.shrink,
+            "goal": self.goal,
+        }
+
+
+def _fill(
+    store: Store,
+    settings: Settings,
+    on_checks: Callable[[checks.Checks], None],
+    progress: Callable[[Progress], None],
+) -> None:
+    """Check the judge, run the campaign, write the finds; all of it lands in the store."""
+    store.rewind(settings.problems)
+    gate = Gate(settings.judge, open_oracle(settings.corpus.oracle), store)
+    clean = checks.run(gate, settings.problems)
+    store.put("checks", clean.to_json())
+    on_checks(clean)
+    objective = Objective(settings.goal, clean.acclaim)
+    Campaign(
+        gate,
+        settings.problems,
+        settings.attacks,
+        objective,
+        seeds=settings.seeds,
+        budget=settings.budget,
+        progress=progress,
+    ).run()
+    store.put("complete", True)
+    lines = [json.dumps(find, ensure_ascii=False) + "\n" for find in read_finds(store)]
+    write_atomically(store.folder / FINDS_FILE, "".join(lines))
+
+
+def _check_numbers(*, seed: int = 0, **counts: int) -> None:
+    """Seeds are at least 0 and counts at least 1."""
+    for name, value, least in [("seed", seed, 0), *((n, c, 1) for n, c in counts.items())]:
+        if value < least:
+            raise UsageError(f"{name} is {value}; write a whole number of at least {least}")
+
+
+def _distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:
+    names = [a.name for a in attacks]
+    if not names:
+        raise UsageError("no attacks are given; name at least one (hoodwink list attacks)")
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"attack {name} is given {names.count(name)} times; give each once (seeds repeats them)")
+    return tuple(attacks)
+
+
+def _known(goal: str) -> Goal:
+    for known in GOAL_LEVELS:
+        if goal == known:
+            return known
+    raise UsageError(f"goal {goal!r} is unknown; write {' or '.join(GOAL_LEVELS)}")
 
 
 def check(
@@ -150,6 +202,7 @@ def check(
         UsageError: a setting is wrong.
         JudgeError: the judge failed.
     """
+    _check_numbers(seed=seed)
     source, part, count = _choose(corpus, problems, None, checks.PROBLEMS)
     drawn = source.sample(count, split=part, seed=seed)
     judging = open_judge(judge)
@@ -165,8 +218,7 @@ def _choose(
     part = split if split is not None else source.default_split
     if problems is None:
         problems = min(default, source.size(part) or default)
-    if problems < 1:
-        raise UsageError(f"problems is {problems}; write a whole number of at least 1")
+    _check_numbers(problems=problems)
     return source, part, problems
 
 

@@ -196,8 +196,8 @@ class Store:
         ]
         with self.transaction():
             self.db.executemany(
-                "INSERT INTO verdicts (judge, problem, digest, repeat, step, response, score, margin, accepted, parsed, "
-                "text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO verdicts (judge, problem, digest, repeat, step, response, score, margin, accepted, "
+                "parsed, text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
 

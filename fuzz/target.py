@@ -6,8 +6,9 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..corpora.errors import HoodwinkError, JudgeError
 from ..corpora.records import Problem, Response
-from ..judges.judge import HasPieces, Judge
+from ..judges.judge import HasPieces, Judge, first_line
 
 #: For judges whose tokens are not known: common words and syllables, digits and signs.
 _WORDS = [
@@ -205,9 +206,20 @@ def target_of(problem: Problem, pieces: Sequence[str]) -> Target:
 
 
 def pieces_of(judge: Judge) -> Sequence[str]:
-    """The judge's own token texts, or a small built-in set."""
+    """The judge's own token texts, or a small built-in set.
+
+    Raises:
+        JudgeError: the judge has token texts and fails to give them.
+    """
     if isinstance(judge, HasPieces):
-        return judge.pieces()
+        try:
+            return judge.pieces()
+        except (HoodwinkError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise JudgeError(
+                f"judge {judge.name} raised {type(error).__name__} in pieces(): {first_line(error)}"
+            ) from error
     return tuple(
         dict.fromkeys([f" {w}" for w in _WORDS] + list(string.ascii_letters + string.digits + string.punctuation))
     )

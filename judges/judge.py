@@ -145,6 +145,10 @@ def _check(judge: Judge, item: Item, verdict: Verdict) -> None:
             raise JudgeError(
                 f"judge {judge.name} gave {field} {value!r:.40} to {item.response[:40]!r}; write a {kind.__name__}"
             )
+    if not _is_text(verdict.text):
+        raise JudgeError(
+            f"judge {judge.name} gave text {verdict.text!r:.40} to {item.response[:40]!r}; write valid Unicode"
+        )
     if verdict.accepted and not verdict.parsed:
         raise JudgeError(
             f"judge {judge.name} accepted {item.response[:40]!r} with parsed=False; what cannot be read is not accepted"
@@ -157,6 +161,14 @@ def _check(judge: Judge, item: Item, verdict: Verdict) -> None:
         raise JudgeError(
             f"judge {judge.name} gave margin {verdict.margin} to {item.response[:40]!r}; margins are finite"
         )
+
+
+def _is_text(value: object) -> bool:
+    """A string that can be stored: no half of a surrogate pair in it."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def threshold_of(judge: Judge) -> float:

@@ -35,7 +35,7 @@ class Recipe:
         seed: of sampling, order and initial weights.
     """
 
-    problems: int = 300
+    problems: int = 340
     epochs: int = 1
     batch: int = 8
     lr: float = 1e-3
@@ -68,14 +68,14 @@ class Training:
 
 
 def clean_examples(problems: Sequence[Problem], rng: np.random.Generator) -> list[Example]:
-    """What a practitioner trains on first: two right and four complete wrong responses of each problem, shuffled.
+    """What a practitioner trains on first: three right and four complete wrong responses of each problem, shuffled.
 
     Truncated, empty and nonsense responses and near misses stay out: they are for hardening.
     """
     examples = []
     for problem in problems:
         wrong = [r for r in problem.wrong if r.kind in COMPLETE]
-        for accept, known, count in ((True, problem.right, 2), (False, wrong, 4)):
+        for accept, known, count in ((True, problem.right, 3), (False, wrong, 4)):
             examples += [Example(Item(problem, known[i].text), accept) for i in rng.permutation(len(known))[:count]]
     return [examples[i] for i in rng.permutation(len(examples))]
 

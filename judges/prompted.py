@@ -116,6 +116,8 @@ def from_hub(
     path: str,
     *,
     prompt: str = "match",
+    yes: str = "yes",
+    no: str = "no",
     threshold: float = 0.5,
     revision: str | None = None,
     device: str = "auto",
@@ -138,7 +140,7 @@ def from_hub(
         raise UsageError(f"model {path!r} cannot be loaded: {first_line(error)}") from error
     weights = f"{path}@{getattr(model.config, '_commit_hash', None) or digest(model)}"
     return PromptedJudge(
-        model.to(where), tokenizer, load_prompt(prompt), name=f"hf:{path}", weights=weights, threshold=threshold
+        model.to(where), tokenizer, load_prompt(prompt, yes=yes, no=no), name=f"hf:{path}", weights=weights, threshold=threshold
     )
 
 

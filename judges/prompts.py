@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,8 @@ class Prompt:
         return text
 
 
-def load_prompt(name: str) -> Prompt:
-    """A prompt by name (`match`) or from a Jinja file of the user's.
+def load_prompt(name: str, *, yes: str = "yes", no: str = "no") -> Prompt:
+    """A prompt by name (`match`) or from a Jinja file of the user's, answered with the words `yes` and `no`.
 
     Raises:
         UsageError: no such prompt or file, or a template that does not use `response`.
@@ -80,7 +81,7 @@ def load_prompt(name: str) -> Prompt:
         raise UsageError(f"prompt {name!r}: {error}; it may use question, reference and response") from error
     if "\x00here" not in rendered:
         raise UsageError(f"prompt {name!r} never shows the response; put {{{{ response }}}} into it")
-    return Prompt(template)
+    return Prompt(template, yes=yes, no=no)
 
 
 def defuse(text: str, specials: list[str]) -> str:
@@ -91,5 +92,6 @@ def defuse(text: str, specials: list[str]) -> str:
     return text
 
 
+@lru_cache(maxsize=32)
 def _compiled(template: str) -> jinja2.Template:
     return _ENVIRONMENT.from_string(template)

@@ -76,7 +76,7 @@ class AttackProgress(_Display):
     def __call__(self, state: Progress) -> None:
         rate = f"{state.asked / state.seconds:.0f}" if state.seconds > 0 else "–"
         fooled = f"{100 * state.fooled / state.done:.0f}%" if state.done else "–"
-        note = f"fooled {fooled}  {state.asked} verdicts, {rate}/s"
+        note = f"ASR so far {fooled}  {state.asked} verdicts, {rate}/s"
         if state.shrinking:
             note += f"  shrinking {state.shrinking}"
         if state.replayed:

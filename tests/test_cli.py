@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -17,14 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hoodwink.cli import main
 from hoodwink.cli import run as cli
 
 HOSTILE: list[str] = json.loads((Path(__file__).parent / "hostile.json").read_text("utf-8"))
 
 #: Small settings of an attack on a planted judge: a quarter of a second.
 SMALL = ["--problems", "3", "--budget", "30", "--shrink-budget", "30"]
-
-COMMAND = [sys.executable, "-m", "hoodwink"]
 
 
 class Result(NamedTuple):
@@ -84,9 +84,8 @@ def assert_fails(result: Result, code: int, *parts: str) -> None:
     assert result.out == ""
 
 
-def only_line(result: Result) -> str:
-    (line,) = result.err.splitlines()
-    return line
+def assert_only_line(result: Result) -> None:
+    assert len(result.err.splitlines()) == 1
 
 
 # What works
@@ -95,7 +94,6 @@ def only_line(result: Result) -> str:
 def test_attack_prints_table_and_files(hoodwink: Callable[..., Result], tmp_path: Path) -> None:
     result = hoodwink("attack", "--judge", "planted:length", "--attacks", "none,repeat", *SMALL, "--out", "run")
     assert result.code == 0
-    assert "Judge planted:length on " in result.out
     assert "│ repeat │ 3 of 3 │ 100% │" in result.out
     assert result.out.splitlines()[-3:] == [
         "run     run",
@@ -258,14 +256,14 @@ ATTACK = ["attack", "--judge", "planted:length", "--out", "run"]
         ([*ATTACK, "--bugdet", "3"], ["Unknown option", "--bugdet", "--budget"]),
         (["attakc"], ["attakc", "attack"]),
         (["list", "jugdes"], ["jugdes", "judges"]),
-        (["show"], ["RUN"]),
+        (["show"], ["show", "requires an argument"]),
     ],
     ids=lambda value: " ".join(value)[-40:],
 )
 def test_bad_usage(hoodwink: Callable[..., Result], tokens: list[str], parts: list[str], tmp_path: Path) -> None:
     result = hoodwink(*tokens)
     assert_fails(result, 2, *parts)
-    only_line(result)
+    assert_only_line(result)
     assert not (tmp_path / "run").exists()
 
 
@@ -294,7 +292,7 @@ def test_bad_corpus(hoodwink: Callable[..., Result], name: str, content: str, pa
     (tmp_path / name).write_text(content, "utf-8")
     result = hoodwink(*ATTACK, "--corpus", f"file:{name}")
     assert_fails(result, 2, *parts)
-    only_line(result)
+    assert_only_line(result)
 
 
 def test_corpus_that_is_no_text(hoodwink: Callable[..., Result], tmp_path: Path) -> None:
@@ -341,7 +339,7 @@ def test_damaged_runs(
     damage(tmp_path / "copy")
     result = hoodwink(command, "copy")
     assert_fails(result, 2, *parts)
-    only_line(result)
+    assert_only_line(result)
 
 
 @pytest.mark.parametrize("command", ["show", "report"])
@@ -351,7 +349,7 @@ def test_not_a_run(hoodwink: Callable[..., Result], tmp_path: Path, command: str
     for place in ("nowhere", "empty", "file"):
         result = hoodwink(command, place)
         assert_fails(result, 2, f"no run in {place}", "give the folder of a run")
-        only_line(result)
+        assert_only_line(result)
 
 
 def test_attack_does_not_touch_a_damaged_run(hoodwink: Callable[..., Result], tmp_path: Path) -> None:
@@ -368,7 +366,7 @@ def test_folders_that_cannot_be_written(hoodwink: Callable[..., Result], tmp_pat
     (tmp_path / "file").write_text("")
     result = hoodwink("attack", "--judge", "planted:length", *SMALL, "--out", place)
     assert_fails(result, 2, f"cannot write to {place}", "choose another folder with --out")
-    only_line(result)
+    assert_only_line(result)
 
 
 def test_report_to_where_nothing_can_be_written(hoodwink: Callable[..., Result], finished: Path) -> None:
@@ -384,51 +382,59 @@ def test_a_folder_with_another_run(hoodwink: Callable[..., Result], finished: Pa
     assert (tmp_path / "run" / "config.json").read_text() == before
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
+def test_a_full_disk(hoodwink: Callable[..., Result], tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: a write fails half way, in one line, and is resumable."""
     resource = pytest.importorskip("resource")
-    command = [
-        *COMMAND,
-        "attack",
-        "--judge",
-        "planted:length",
-        "--attacks",
-        "random",
-        "--problems",
-        "6",
-        "--budget",
-        "200",
-    ]
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # noqa: E731
-    done = subprocess.run([*command, "--out", "run"], cwd=tmp_path, capture_output=True, text=True, preexec_fn=limit)
-    assert_fails(Result(done.returncode, done.stdout, done.stderr), 3, "run.db", "goes on from here")
-    done = subprocess.run([*command, "--out", "run"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "replayed" in done.stderr
+    command = [*ATTACK, "--attacks", "random", "--problems", "5", "--budget", "200"]
+    child = os.fork()
+    if child == 0:  # the limit cannot be taken back, so it is a child's
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        result = hoodwink(*command)
+        small = json.dumps([result.code, result.out, result.err])
+        (tmp_path / "result").write_text(small)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    result = Result(*json.loads((tmp_path / "result").read_text()))
+    assert_fails(result, 3, "run.db", "the same command goes on from here")
+    result = hoodwink(*command)
+    assert result.code == 0
+    assert "replayed" in result.err
 
 
 # Judges and attacks that fail
 
 
-@pytest.mark.parametrize(
-    ("code", "parts"),
-    [
-        ("def grade(response): raise RuntimeError('no\\nluck \\x1b[31m[red]')", ["raised RuntimeError: no"]),
-        ("def grade(response): raise RuntimeError('\\x1b[31m[red]:smile:\\u202e')", [r"\x1b[31m[red]:smile:\u202e"]),
-        ("def grade(response): return float('nan')", ["nan", "scores lie in [0, 1]"]),
-        ("def grade(response): return 1.5", ["1.5", "scores lie in [0, 1]"]),
-        ("def grade(response): return 'yes'", ["'yes'", "return a score in [0, 1], a bool or None"]),
-        ("def grade(items): return [0.5]", ["returned 1 verdicts for", "one each"]),
-        ("def grade(items): return None", ["NoneType"]),
-        ("class grade:\n name = 'own'; fingerprint = '1'\n def score(self, items): return [0.5 for _ in items]", ["judge own", "float", "Verdict"]),
-        ("from hoodwink import Verdict\ndef grade(response): return Verdict('0.5', 0.0, True)", ["score", "'0.5'"]),
-        ("from hoodwink import Verdict\ndef grade(response): return Verdict(0.5, float('inf'), True)", ["margin", "inf", "finite"]),
-        ("from hoodwink import Verdict\nnan = float('nan')\ndef grade(response): return Verdict(nan, nan, False, parsed=False)", ["nan"]),
-        ("from hoodwink import Verdict\ndef grade(response): return Verdict(0.5, 0.0, True, text='\\ud800')", ["text", "Unicode"]),
-        ("class grade:\n name = 'own'; fingerprint = '1'\n def pieces(self): raise ValueError('none here')\n def score(self, items):\n  from hoodwink import Verdict\n  return [Verdict(0.1, -2.0, False) for _ in items]", ["judge own", "pieces", "none here"]),
-    ],
-    ids=["raises", "hostile-error", "nan", "out-of-range", "text", "short", "none", "floats", "text-score", "inf", "unread-nan", "surrogate", "pieces"],
-)  # fmt: skip
+OBJECT = """
+from hoodwink import Verdict
+class grade:
+    name, fingerprint = "own", "1"
+    def score(self, items):
+        return [{verdict} for item in items]
+"""
+
+VERDICT = "from hoodwink import Verdict\nnan = float('nan')\ndef grade(response): return Verdict({})"
+
+FAILING_JUDGES = {
+    "raises": ("def grade(response): raise RuntimeError('no\\nluck')", ["raised RuntimeError: no"]),
+    "hostile": ("def grade(response): raise OSError('\\x1b[31m[red]:smile:\\u202e')", [r"\x1b[31m[red]:smile:\u202e"]),
+    "nan": ("def grade(response): return float('nan')", ["nan", "scores lie in [0, 1]"]),
+    "range": ("def grade(response): return 1.5", ["1.5", "scores lie in [0, 1]"]),
+    "text": ("def grade(response): return 'yes'", ["'yes'", "return a score in [0, 1], a bool or None"]),
+    "short": ("def grade(items): return [0.5]", ["returned 1 verdicts for", "one each"]),
+    "none": ("def grade(items): return None", ["NoneType"]),
+    "floats": (OBJECT.format(verdict="0.5"), ["judge own returned float, not a Verdict"]),
+    "text-score": (VERDICT.format("'0.5', 0.0, True"), ["score '0.5'", "write a float"]),
+    "infinite": (VERDICT.format("0.5, float('inf'), True"), ["margin inf", "margins are finite"]),
+    "unread-nan": (VERDICT.format("nan, nan, False, parsed=False"), ["score nan"]),
+    "surrogate": (VERDICT.format("0.5, 0.0, True, text='\\ud800'"), [r"text '\ud800'", "valid Unicode"]),
+    "pieces": (
+        OBJECT.format(verdict="Verdict(0.1, -2.0, False)") + "    def pieces(self): raise ValueError('none here')",
+        ["judge own raised ValueError in pieces(): none here"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "parts"), FAILING_JUDGES.values(), ids=FAILING_JUDGES)
 def test_judges_that_fail(hoodwink: Callable[..., Result], module: Any, code: str, parts: list[str]) -> None:
     result = hoodwink("attack", "--judge", f"python:{module(code)}:grade", *SMALL, "--out", "run")
     assert_fails(result, 3, "judge ", *parts)
@@ -478,19 +484,20 @@ def test_an_edited_judge_is_another_judge(hoodwink: Callable[..., Result], modul
     assert_fails(hoodwink(*command), 2, "holds another run", "fingerprint")
 
 
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        ("def mine(target, rng):\n raise ValueError('no \\x1b[31m[red] idea')\n yield", "ValueError: no \\x1b[31m[red] idea"),
-        ("def mine(target, rng):\n yield 5", "TypeError: 'int' object is not iterable"),
-        ("def mine(target, rng):\n yield ['text']", "TypeError: an attack must yield lists of Candidate with a text"),
-        ("from hoodwink import Candidate\ndef mine(target, rng):\n yield [Candidate('a', 'mine', None)]", "TypeError"),
-        ("from hoodwink import Candidate\ndef mine(target, rng):\n yield [Candidate('a', 'mine', 'x', b'b')]", "TypeError"),
-        ("from hoodwink import Candidate\ndef mine(target, rng):\n yield [Candidate('\\ud800', 'mine', 'x')]", "Unicode"),
-        ("from hoodwink import Candidate\ndef mine(target, rng):\n yield [Candidate('a', 'mine', 'x', '\\ud800')]", "Unicode"),
-    ],
-    ids=["raises", "int", "strings", "no-op", "bytes-parent", "surrogate", "surrogate-parent"],
-)  # fmt: skip
+MINE = "from hoodwink import Candidate\ndef mine(target, rng):\n    yield {}"
+
+FAILING_ATTACKS = {
+    "raises": ("def mine(target, rng):\n    raise ValueError('no \\x1b[31m[red]')\n    yield", r"no \x1b[31m[red]"),
+    "int": (MINE.format("5"), "TypeError: 'int' object is not iterable"),
+    "strings": (MINE.format("['text']"), "TypeError: an attack must yield lists of Candidate with a text"),
+    "no-op": (MINE.format("[Candidate('a', 'mine', None)]"), "TypeError: attack and op of a Candidate are texts"),
+    "bytes": (MINE.format("[Candidate('a', 'mine', 'x', b'b')]"), "TypeError: attack and op of a Candidate are texts"),
+    "surrogate": (MINE.format("[Candidate('\\ud800', 'mine', 'x')]"), "UnicodeEncodeError"),
+    "parent": (MINE.format("[Candidate('a', 'mine', 'x', '\\ud800')]"), "UnicodeEncodeError"),
+}
+
+
+@pytest.mark.parametrize(("code", "error"), FAILING_ATTACKS.values(), ids=FAILING_ATTACKS)
 def test_attacks_that_fail_leave_the_others(
     hoodwink: Callable[..., Result], module: Any, code: str, error: str
 ) -> None:
@@ -554,15 +561,20 @@ def test_hostile_arguments_are_echoed_as_escapes(hoodwink: Callable[..., Result]
         assert result.code == 2
         assert "\x1b" not in result.err
         assert "\u202e" not in result.err
-        only_line(result)
+        assert_only_line(result)
 
 
-def test_output_that_cannot_show_every_character(finished: Path) -> None:
-    for encoding in ("ascii", "cp1252"):
-        environment = {**os.environ, "PYTHONIOENCODING": encoding}
-        done = subprocess.run([*COMMAND, "show", finished], capture_output=True, env=environment)
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert b"repeat" in done.stdout
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_output_that_cannot_show_every_character(
+    finished: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding=encoding))
+    with pytest.raises(SystemExit) as end:
+        main(["show", str(finished)])
+    assert end.value.code == 0
+    sys.stdout.flush()
+    assert "repeat" in out.getvalue().decode(encoding)
 
 
 def test_a_reader_that_goes_away(finished: Path) -> None:
@@ -574,31 +586,41 @@ def test_a_reader_that_goes_away(finished: Path) -> None:
     assert (done.stdout, done.stderr) == ("{\n0\n", "")
 
 
-def test_interrupted_and_gone_on_with(tmp_path: Path) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_interrupted_and_gone_on_with(
+    hoodwink: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "slow_judge.py").write_text(
         "import os, time\n"
         "def grade(reference, response):\n"
         "    if not os.environ.get('FAST'): time.sleep(0.01)\n"
         "    return 0.9 if reference in response else 0.1\n"
     )
-    command = [*COMMAND, "attack", "--judge", "python:slow_judge:grade", "--attacks", "random", *SMALL, "--out", "run"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("Judge "), "the checks are done"
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert out == ""
-    assert err.splitlines()[-1] == "hoodwink: interrupted; the same command goes on from here"
-    assert "Traceback" not in err
+    tokens = ["attack", "--judge", "python:slow_judge:grade", "--attacks", "random", *SMALL, "--out", "run"]
+    command = [sys.executable, "-m", "hoodwink", *tokens]
+    log = tmp_path / "log"
+    with log.open("w") as err:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=err, text=True)
+        wait_for(lambda: log.read_text().startswith("Judge "))  # the checks are done, the attack begins
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    lines = log.read_text().splitlines()
+    assert lines[-1] == "hoodwink: interrupted; the same command goes on from here"
+    assert not any("Traceback" in line for line in lines)
     db = sqlite3.connect(tmp_path / "run" / "run.db")
     (kept,) = db.execute("SELECT COUNT(*) FROM verdicts").fetchone()
     db.close()
     assert kept > 0
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "FAST": "1"}, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert "replayed)" in done.stderr
-    assert "not finished" not in done.stdout
+    monkeypatch.setenv("FAST", "1")
+    result = hoodwink(*tokens)
+    assert result.code == 0
+    assert "replayed)" in result.err
+    assert "not finished" not in result.out

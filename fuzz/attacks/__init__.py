@@ -69,5 +69,12 @@ def open_attack(spec: str | Attack | Callable[..., Proposals]) -> Attack:
 def _generator(function: Any) -> Callable[..., Proposals]:
     if not inspect.isgeneratorfunction(function):
         raise UsageError(f"attack {function!r} is not a generator function; it must yield lists of Candidate")
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as error:
+        raise UsageError(
+            f"attack {function.__name__}{inspect.signature(function)} cannot be started ({error}); "
+            "take (target, rng), and options with defaults after a *"
+        ) from error
     checked: Callable[..., Proposals] = function
     return checked

@@ -20,8 +20,8 @@ def random_search(
     rng: np.random.Generator,
     *,
     length: int = 8,
-    batch: int = 32,
-    changes: int = 4,
+    batch: int = 16,
+    changes: int = 2,
     append: bool = False,
 ) -> Proposals:
     """Random token strings, the best of them changed in up to `changes` places at a time."""

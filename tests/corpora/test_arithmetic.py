@@ -187,7 +187,7 @@ def test_responses_are_distinct_and_of_every_kind(family, by_family):
         assert problem.wrong[0].text.startswith("The answer is ")
         assert all((r.step is not None) == (r.kind == "slip") for r in problem.wrong)
         kinds = Counter(r.kind for r in problem.wrong)
-        expected = {"other": 4, "slip": 1, "value": 2, "off-by-one": 1, "truncated": 1}
+        expected = {"other": 4, "slip": 1, "value": 2, "unanswered": 1, "off-by-one": 1, "truncated": 1}
         if not CLOCKS.fullmatch(problem.reference):
             digits = re.match(r"\d+", problem.reference)[0]
             expected |= {"sign": 1, "added": 1, "dropped": 1}

@@ -84,7 +84,7 @@ def test_evaluation_grades_every_known_response_and_the_empty_one(problems):
     assert (quality.clean_accuracy, quality.auroc, quality.parsed) == (1.0, 1.0, 1.0)
     assert (quality.right_accepted, quality.wrong_accepted) == (1.0, 0.0)
     assert quality.by_kind["empty"] == (0.0, len(problems))
-    assert quality.by_family == {p.family: (1.0, len(p.right) + 7) for p in problems}
+    assert quality.by_family == {p.family: (1.0, len(p.right) + 8) for p in problems}
 
 
 def test_evaluation_sees_a_hole():
@@ -122,7 +122,7 @@ def test_training_in_one_call(tmp_path, few, as_smollm2):
     }
     assert json.loads((out / CARD_FILE).read_text()) == json.loads(json.dumps(card.to_json()))
     assert (card.judge, card.weights, card.corpus) == ("referee", "tiny", "arithmetic")
-    assert (card.training.examples, card.training.steps, len(told)) == (24, 3, 3)
+    assert (card.training.examples, card.training.steps, len(told)) == (28, 4, 4)
     held_out = Arithmetic().sample(5, split="eval", seed=1_000_003)
     judge = open_judge(f"referee:adapter={out}", device="cpu", dtype="fp32")
     assert evaluate(judge, held_out) == card.quality

@@ -144,6 +144,8 @@ def test_callable_objects_methods_and_partials(two):
         (Verdict(np.float32(0.5), 0.0, True), "gave score np.float32(0.5) to "),
         (Verdict(0.5, 0.0, np.True_), "gave accepted np.True_ to "),
         (Verdict(0.5, 1.0, True, parsed=False), "accepted "),
+        (Verdict(0.5, 0.0, True, text=None), "gave text None to "),
+        (Verdict(0.5, 0.0, True, text="\ud800"), "gave text '\\ud800' to "),
     ],
 )
 def test_answers_that_break_the_contract(answer, said, two):

@@ -76,7 +76,7 @@ def test_nothing_to_measure():
 def test_near_misses_and_fragments_are_not_clean():
     for kind in ("off-by-one", "sign", "swapped", "added", "dropped", "truncated", "empty", "nonsense"):
         assert not graded(SUMS, kind, False, 0.1).clean
-    for kind in ("slip", "value", "other", "given"):
+    for kind in ("slip", "value", "other", "unanswered", "given"):
         assert graded(SUMS, kind, False, 0.1).clean
     assert graded(SUMS, "anything", True, 0.1).clean
 
