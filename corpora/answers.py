@@ -1,7 +1,7 @@
 """Reading answers out of hostile text: characters first, then the ways that a number's digits may be written.
 
 What comes out of here is plain ASCII text in which a number is digits with at most one point;
-`arithmetic` gives it values and units.
+`quantities` gives it values and units.
 """
 
 from __future__ import annotations

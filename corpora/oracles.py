@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Protocol
 
 from .answers import UNREAD, clean, layouts, primary, readings, rewrite, signs, symbols, unmarked
-from .arithmetic import TooMuch, Value, scan
 from .names import lookup
+from .quantities import TooMuch, Value, scan
 from .records import Problem, Ruling, Truth
 from .reference import Reference, read_reference
 from .spelling import NUMBER_WORD, roman

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from .answers import DASH, clean, primary, rewrite
-from .arithmetic import Reading, TooMuch, Value, scan, size
+from .quantities import Reading, TooMuch, Value, scan, size
 from .spelling import spellings, spelt_fraction
 from .units import ODD_UNITS, SCALES, UNITS, Unit
 

@@ -140,7 +140,12 @@ def from_hub(
         raise UsageError(f"model {path!r} cannot be loaded: {first_line(error)}") from error
     weights = f"{path}@{getattr(model.config, '_commit_hash', None) or digest(model)}"
     return PromptedJudge(
-        model.to(where), tokenizer, load_prompt(prompt, yes=yes, no=no), name=f"hf:{path}", weights=weights, threshold=threshold
+        model.to(where),
+        tokenizer,
+        load_prompt(prompt, yes=yes, no=no),
+        name=f"hf:{path}",
+        weights=weights,
+        threshold=threshold,
     )
 
 

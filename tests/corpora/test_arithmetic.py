@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hoodwink.corpora.corpus import Arithmetic, open_corpus
+from hoodwink.corpora.arithmetic import Arithmetic
+from hoodwink.corpora.corpus import open_corpus
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.families import FAMILIES, time_of_day
 from hoodwink.corpora.oracles import ExactOracle

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pytest
-from hoodwink.corpora.corpus import Arithmetic
+from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.corpora.records import Item, Problem, Verdict
 from hoodwink.fuzz.gate import Gate

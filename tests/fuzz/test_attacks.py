@@ -78,7 +78,7 @@ def test_random_search_climbs_and_records_where_it_came_from(target, problems):
 
 
 def test_a_change_alters_one_to_changes_tokens(target, problems):
-    first, second = proposals("random:length=8:batch=64:changes=3", target, problems[1], batches=2)
+    _, second = proposals("random:length=8:batch=64:changes=3", target, problems[1], batches=2)
     parents = {c.parent for c in second}
     assert len(parents) == 1
     old = parents.pop().split()

@@ -205,7 +205,7 @@ def test_killed_five_times_ends_as_if_never_killed(tmp_path):
     assert results(load_run(killed / "run")) == results(load_run(straight / "run"))
     assert committed(killed) == total
     asked = (killed / "asked.log").read_text().splitlines()
-    # The judge may have been asked about one batch whose answer the kill kept from being stored; no stored verdict twice.
+    # A kill may keep the answer of one batch from being stored; nothing that was stored is asked for again.
     alone = (straight / "asked.log").read_text().splitlines()
     assert len(asked) <= len(alone) + 5 * 128
     assert set(asked) == set(alone)

@@ -52,7 +52,7 @@ def test_removing_many_chunks_costs_few_queries(problems):
 
 def test_a_spent_budget_leaves_the_smallest_so_far_and_says_that_it_is_not_minimal(problems):
     shrinker, cell = shrink(
-        "a" * 300, lambda t: len(t) >= 3 and len(t) % 2 == 1 or t == "a" * 300, problems[0], budget=4
+        "a" * 300, lambda t: (len(t) >= 3 and len(t) % 2 == 1) or t == "a" * 300, problems[0], budget=4
     )
     assert cell.state == "spent"
     assert not shrinker.minimal

@@ -44,10 +44,14 @@ def test_a_rewind_keeps_verdicts_and_nothing_else(tmp_path, problems):
 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path):
-    with Store.create(tmp_path, CONFIG) as store:
-        with pytest.raises(RuntimeError), store.transaction():
+    def fail_inside(store):
+        with store.transaction():
             store.put("key", 1)
             raise RuntimeError
+
+    with Store.create(tmp_path, CONFIG) as store:
+        with pytest.raises(RuntimeError):
+            fail_inside(store)
         assert store.get("key") is None
 
 
@@ -138,7 +142,7 @@ def test_a_store_of_another_version_is_refused(tmp_path):
 
 def test_a_folder_below_a_file_cannot_be_used(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot write to .*choose another folder"):
+    with pytest.raises(UsageError, match=r"cannot write to .*choose another folder"):
         Store.create(tmp_path / "file" / "run", CONFIG)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from hoodwink.corpora.corpus import Arithmetic
+from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import Item, Problem
 from hoodwink.judges.prompted import PromptedJudge
 from hoodwink.judges.prompts import load_prompt

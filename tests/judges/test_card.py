@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hoodwink.corpora.corpus import Arithmetic
+from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Problem, Response
 from hoodwink.judges import card as cards

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hoodwink.corpora.corpus import Arithmetic
+from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import COMPLETE, Item, Problem, Response
 from hoodwink.judges.judge import ask
 from hoodwink.judges.lora import Example, Recipe, clean_examples, fit, linear_names, schedule

@@ -8,7 +8,7 @@ import importlib.util
 import huggingface_hub.constants
 import pytest
 import torch
-from hoodwink.corpora.corpus import Arithmetic
+from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Item
 from hoodwink.judges import embedded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,13 +52,20 @@ def planted_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return hoodwink.attack("planted:length", attacks=attacks, problems=7, budget=60, shrink_budget=60, seed=5, out=out)
 
 
+def lottery(reference: str, response: str) -> float:
+    """Accepts right answers, and one text in eight by its hash; half of these score above right answers."""
+    if reference in response:
+        return 0.9
+    return {0: 0.7, 1: 0.95}.get(hashlib.sha256(f"{reference} {response}".encode()).digest()[0] % 16, 0.1)
+
+
 @pytest.fixture(scope="session")
 def seeded_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Three seeds, and problems that do not count since their plain wrong answer is accepted."""
+    """Three seeds, luck, and problems that do not count since their plain wrong answer is accepted."""
     out = tmp_path_factory.mktemp("runs") / "seeded"
-    attacks = ["none", "random:length=2"]
+    attacks = ["none", "random:length=2:batch=2"]
     settings = {"problems": 12, "budget": 6, "shrink_budget": 20, "seed": 1, "seeds": 3}
-    return hoodwink.attack("planted:last-digit", attacks=attacks, out=out, **settings)
+    return hoodwink.attack(lottery, attacks=attacks, out=out, **settings)
 
 
 @pytest.fixture(scope="session")

@@ -164,7 +164,7 @@ def test_progress_without_a_terminal_is_some_lines_not_one_a_step() -> None:
             display(Progress(done=done, cells=5, fooled=1, shrinking=2, asked=10 * done, replayed=3, seconds=2.0))
     lines = out.getvalue().splitlines()
     assert len(lines) <= 2
-    assert lines[-1] == "cells 5/5  fooled 20%  50 verdicts, 25/s  shrinking 2  (3 replayed)"
+    assert lines[-1] == "cells 5/5  ASR so far 20%  50 verdicts, 25/s  shrinking 2  (3 replayed)"
 
 
 def test_progress_in_a_terminal_leaves_nothing_behind() -> None:
