@@ -9,7 +9,7 @@ import torch
 from hoodwink.corpora.records import Item
 from hoodwink.judges import scorer as scoring
 from hoodwink.judges.judge import ask
-from hoodwink.judges.scorer import YesNoScorer, best_device, best_dtype, buckets
+from hoodwink.judges.scorer import YesNoScorer, best_device, best_dtype, buckets, families
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -162,3 +162,62 @@ def test_device_and_number_format_at_hand():
     assert best_device().type in {"cpu", "cuda", "mps"}
     assert best_dtype(torch.device("cpu")) in {torch.bfloat16, torch.float32}
     assert best_dtype(torch.device("mps")) == torch.float32
+
+
+def computed_tokens(scorer, monkeypatch):
+    """A list to which every forward pass of the body adds its number of tokens."""
+    counts = []
+    whole = type(scorer.body).forward
+
+    def counting(self, input_ids=None, **rest):
+        counts.append(input_ids.numel())
+        return whole(self, input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(type(scorer.body), "forward", counting)
+    return counts
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_shared_prefix_changes_no_score(model, data):
+    """Groups with prefixes and tails of any length, shuffled together: as each sequence alone."""
+    yes, no = [3], [4]
+    scorer = YesNoScorer(model, yes, no)
+    token = st.integers(0, 40)
+    batch = []
+    for _ in range(data.draw(st.integers(1, 3))):
+        prefix = data.draw(st.lists(token, min_size=1, max_size=40))
+        tails = data.draw(st.lists(st.lists(token, min_size=1, max_size=12), min_size=1, max_size=8))
+        batch += [prefix + tail for tail in tails]
+    batch = data.draw(st.permutations(batch))
+    expected = [plain(model, ids, yes, no) for ids in batch]
+    assert scorer.score(batch) == pytest.approx(expected, abs=1e-4)
+    assert scorer.score(batch[::-1]) == pytest.approx(expected[::-1], abs=1e-4)
+
+
+def test_a_shared_prefix_is_computed_once(model, monkeypatch):
+    scorer = YesNoScorer(model, [3], [4])
+    counts = computed_tokens(scorer, monkeypatch)
+    prefix = list(range(5, 35))
+    scorer.score([[*prefix, i, 50] for i in range(8)])
+    assert counts == [30, 16]
+
+
+def test_a_model_without_a_plain_cache_is_scored_whole(model, monkeypatch):
+    scorer = YesNoScorer(model, [3], [4])
+    batch = [[*range(5, 35), i] for i in range(6)]
+    shared = scorer.score(batch)
+    monkeypatch.setattr("transformers.cache_utils.DynamicLayer", type("Other", (), {}))
+    whole = YesNoScorer(model, [3], [4])
+    assert whole.score(batch) == pytest.approx(shared, abs=1e-5)
+    assert not whole.shares
+
+
+def test_families_share_enough_and_leave_a_token_to_compute():
+    same = [(1, 2, 3, 4, 5, n) for n in range(6, 12)]
+    assert families(same) == [(5, same)]
+    assert families([*same, (1, 2, 3, 4, 5)]) == [(4, [(1, 2, 3, 4, 5), *same])]
+    assert families(same[:3]) == [(0, same[:3])]
+    assert families([]) == []
+    other = [(1, *range(20, 30), n) for n in range(4)]
+    assert families([*same, *other]) == [(5, same), (11, other)]

@@ -243,12 +243,11 @@ def test_headline(planted_run: Run) -> None:
     assert headline(rarely) == "repeat fools this judge on 2 of 7 problems; every find is provably wrong."
 
 
-def test_the_command_makes_the_same_run(planted_run: Run, seeded_run: Run) -> None:
+def test_the_command_makes_the_same_run(planted_run: Run) -> None:
     assert command(summarise(planted_run)) == (
         "hoodwink attack --judge planted:length --corpus arithmetic --attacks none,openers,repeat,random:length=4 "
         "--problems 7 --budget 60 --seed 5 --seeds 1 --goal accept --split eval --shrink-budget 60"
     )
-    assert "--seed 1 --seeds 3" in str(command(summarise(seeded_run)))
 
 
 def test_the_command_keeps_the_threshold(planted_run: Run) -> None:
