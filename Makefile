@@ -29,7 +29,7 @@ browser:
 		echo "no chromium: the browser tests are skipped"
 
 demo: $(READY)
-	$(BIN)/hoodwink attack --judge referee --corpus arithmetic --attacks none,openers,repeat,random \
+	$(BIN)/hoodwink attack --judge referee --corpus arithmetic --attacks none,openers,random \
 		--problems 20 --budget 640 --seed 0 --out runs/demo
 
 test: $(READY) browser lint

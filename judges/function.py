@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,8 +31,10 @@ class FunctionJudge:
     def __init__(self, function: Callable[..., Any], *, name: str = "", threshold: float = 0.5) -> None:
         """
         Raises:
-            UsageError: the function takes neither items nor known fields.
+            UsageError: the function takes neither items nor known fields, or the threshold is not in (0, 1].
         """
+        if not 0 < threshold <= 1:  # false for NaN too
+            raise UsageError(f"threshold {threshold} is not between 0 and 1")
         self.function = function
         self.name = name or f"function:{getattr(function, '__name__', type(function).__name__)}"
         self.threshold = threshold
@@ -95,13 +98,20 @@ def _field(item: Item, name: str) -> Any:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """The text of the file that a function comes from, so that an edit gives another fingerprint."""
+    """The text of the file that a function comes from, so that an edit gives another fingerprint.
+
+    Two functions of one line (lambdas) and of different surroundings (closures) are told apart by code and contents.
+    """
+    code = getattr(function, "__code__", None)
+    inside = [repr(getattr(cell, "cell_contents", None)) for cell in getattr(function, "__closure__", None) or ()]
+    own = f"{code.co_code.hex()} {code.co_consts} {code.co_names} {inside}" if code else ""
+    own = re.sub(r" at 0x[0-9a-f]+", "", own)  # addresses differ from one process to the next
     module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
     file = getattr(module, "__file__", None)
     try:
-        return Path(file).read_text("utf-8") if file else ""
+        return own + (Path(file).read_text("utf-8") if file else "")
     except (OSError, UnicodeDecodeError):
-        return ""
+        return own
 
 
 def from_spec(spec: str, *, threshold: float = 0.5) -> Judge:

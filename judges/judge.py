@@ -125,7 +125,7 @@ def ask(judge: Judge, items: Sequence[Item]) -> list[Verdict]:
         verdicts = list(judge.score(items))
     except (HoodwinkError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise JudgeError(f"judge {judge.name} raised {type(error).__name__}: {first_line(error)}") from error
     if len(verdicts) != len(items):
         raise JudgeError(

@@ -161,7 +161,7 @@ def _attack(store: Store, name: str, checks: Checks, seeds: int) -> AttackSummar
         (name,),
     ).fetchall()
     counted = set(checks.rejected_baseline)
-    sound = [r for r in rows if r[2] != "failed"]
+    sound = [r for r in rows if r[2] != "failed" or r[4] is not None]
     cells = [r for r in sound if r[0] in counted]
     by_problem: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for problem, _, _, _, found, acclaimed in cells:

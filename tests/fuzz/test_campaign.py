@@ -29,7 +29,7 @@ def results(run):
 
 
 class Margins:
-    """A judge in the style of a user's class: a margin from the text, +2 noise-free, nothing known of the problem."""
+    """A judge in the style of a user's class: a margin of 5 for known right responses, else one from the text alone."""
 
     name = "margins"
     fingerprint = "margins"
@@ -42,7 +42,7 @@ class Margins:
         self.calls.append(len(items))
         verdicts = []
         for item in items:
-            right = item.response.strip() == item.problem.reference
+            right = item.response in {r.text for r in item.problem.right}
             m = 5.0 if right else self.margin(item.response)
             verdicts.append(Verdict(1 / (1 + 2.718281828**-m), m, m >= 0))
         return verdicts
