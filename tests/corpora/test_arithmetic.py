@@ -232,7 +232,7 @@ def test_asking_for_what_cannot_be_had():
 def test_an_exhausted_family_says_how_many_there_were(monkeypatch):
     draft = FAMILIES["legs"](np.random.default_rng(0))
     few = [draft, FAMILIES["legs"](np.random.default_rng(1))]
-    monkeypatch.setattr("hoodwink.corpora.corpus.PATIENCE", 100)
+    monkeypatch.setattr("hoodwink.corpora.arithmetic.PATIENCE", 100)
     monkeypatch.setitem(FAMILIES, "legs", lambda rng: few[int(rng.integers(2))])
     with pytest.raises(UsageError) as error:
         Arithmetic(families="legs").sample(5, split="all")

@@ -67,11 +67,12 @@ def build_model(size: int, *, context: int = 1024) -> LlamaForCausalLM:
         return LlamaForCausalLM(config).eval()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     """Threads that wait for one another cost a tiny model far more than they bring, most of all on a busy machine."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if not request.module.__name__.endswith(("test_smollm2", "test_referee")):
+        torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
 
