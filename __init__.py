@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .corpora.corpus import open_corpus as corpus
     from .corpora.errors import HoodwinkError, JudgeError, UsageError
     from .corpora.records import Candidate, Find, Item, Problem, Response, Trial, Truth, Verdict
-    from .fuzz.run import Run, attack, load_run
+    from .fuzz.run import Run, attack, check, load_run
     from .fuzz.target import Target
     from .judges.judge import Judge
     from .judges.judge import open_judge as judge
@@ -43,6 +43,7 @@ _LAZY = {
     "UsageError": "corpora.errors:UsageError",
     "Verdict": "corpora.records:Verdict",
     "attack": "fuzz.run:attack",
+    "check": "fuzz.run:check",
     "corpus": "corpora.corpus:open_corpus",
     "judge": "judges.judge:open_judge",
     "load_run": "fuzz.run:load_run",
@@ -52,7 +53,19 @@ _LAZY = {
 }
 
 __all__ = ["Candidate", "Corpus", "Find", "HoodwinkError", "Item", "Judge", "JudgeError", "Problem", "Response", "Run"]
-__all__ += ["Target", "Trial", "Truth", "UsageError", "Verdict", "__version__", "attack", "corpus", "judge", "load_run"]
+__all__ += [
+    "Target",
+    "Trial",
+    "Truth",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "attack",
+    "check",
+    "corpus",
+    "judge",
+    "load_run",
+]
 __all__ += ["report", "summarise", "train"]
 
 

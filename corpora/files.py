@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from .errors import MissingExtra, UsageError
-from .records import Problem, Response, SplitChoice
+from .oracles import ExactOracle
+from .records import Problem, Response, SplitChoice, Truth
 
+_ORACLE = ExactOracle()
 _FIELDS = ("question", "reference", "right", "wrong", "family")
 
 
@@ -162,8 +164,11 @@ def _problem(row: dict[str, Any], where: str, references: list[str], index: int)
     reference = row["reference"]
     wrong = [Response(text, "given") for text in row["wrong"]]
     if not wrong:
-        later = (r for r in references[index + 1 :] + references[:index] if r.strip() != reference.strip())
-        other = next(later, None)
+        asked = Problem.make(family=row["family"], question=row["question"], reference=reference)
+        others = [r for r in references[index + 1 :] + references[:index] if r.strip() != reference.strip()]
+        ruled = ((r, _ORACLE.rule(asked, r).truth) for r in others)
+        # `12.0` is no wrong answer where the reference is `12`.
+        other = next((r for r, truth in ruled if truth is not Truth.RIGHT), None)
         if other is None:
             raise UsageError(
                 f"{where}: field 'wrong' is missing and no other problem has another reference to take; add one"

@@ -89,6 +89,12 @@ _COLON = re.compile(r"(?<![\d:])(\d{1,3}):(\d\d)(?!\d)")
 _CLOCK_WORDS = re.compile("noon|midday|midnight")
 _ONE_UNIT = re.compile(rf"an? (?:{'|'.join(word for word in UNITS if len(word) > 2)})")
 _LONGEST = 30_000
+# Place values and sums in words: what they come to is not worked out.
+_DESCRIBED = re.compile(
+    r"\b(?:tens|ones|units|hundreds|take away|taken away|subtracted|subtract|reduced by|increased by|decreased by"
+    r"|short of|lots of|difference of|difference between|sum of|product of|added to|more than|less than|times over"
+    r"|\w+ times)\b"
+)
 _HALF, _QUARTER = re.compile(r"\bhalf\b"), re.compile(r"\bquarter\b")
 _SPOKEN_ZERO = re.compile(r"(?<!\d)0[ -](?=\d(?!\d))")
 _LONE_HOUR = re.compile(r"(?<![\d:.])\d{1,2}(?!\d|\s?[:.h]\s?\d)")
@@ -103,6 +109,8 @@ def _standing(reference: Reference, cased: str, text: str) -> str:
     """Where the reference stands in a response, in a few words; empty if nowhere."""
     if UNREAD in cased:
         return "a numeral that cannot be read"
+    if _DESCRIBED.search(text):
+        return "a number that is described"
     letters = _NOT_LETTERS.sub("", text)
     any_sign = reference.values[:1] == ((0, 0),) or bool(
         (_TURNS_NEGATIVE if reference.negative else _TURNS_POSITIVE).search(text)

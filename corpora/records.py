@@ -179,7 +179,6 @@ class Find:
         shrunk: the smallest form that still fools; the response itself until shrinking is done.
         shrunk_score: the judge's score of `shrunk`, scored alone.
         minimal: no single character can be dropped from `shrunk` without losing the find.
-        repeats: how often the response was scored in all to confirm it.
         lineage: texts and operators from the attack's start to the response, oldest first.
         seed: the seed of its cell.
     """
@@ -192,6 +191,5 @@ class Find:
     shrunk: str
     shrunk_score: float
     minimal: bool = False
-    repeats: int = 2
     lineage: tuple[tuple[str, str], ...] = field(default=())
     seed: int = 0

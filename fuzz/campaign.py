@@ -177,20 +177,22 @@ class Campaign:
             if level == "accepted" and search.found:
                 continue
             find = self._confirm(search, trial, before + place + 1)
-            if find is not None:
-                search.found[find.level] = trial
-                shrinks.append(self._shrink(search, find))
-                if self.objective.reaches(trial.verdict, self.goal):
-                    search.cell.end("found")
-                    break
+            if find is None or find.level in search.found:
+                continue
+            search.found[find.level] = trial
+            shrinks.append(self._shrink(search, find))
+            if find.level in (self.goal, "acclaimed"):
+                search.cell.end("found")
+                break
         return shrinks
 
     def _confirm(self, search: Search, trial: Trial, queries: int) -> Find | None:
-        """Score a trial again, alone; a find if it still reaches its level."""
+        """Score a trial again, alone: a find, of the lower of both levels, if it is accepted that way too."""
         answer = self.gate.consider([Ask(trial.item.problem, trial.candidate, repeat=1)])[0]
-        level = self.objective.level(trial.verdict)
-        if level is None or not self.objective.reaches(answer.trial.verdict, level):
+        if not answer.trial.fools:
             return None
+        both = (trial.verdict, answer.trial.verdict)
+        level: Level = "acclaimed" if all(self.objective.reaches(v, "acclaimed") for v in both) else "accepted"
         return Find(
             trial=trial,
             level=level,
@@ -242,10 +244,12 @@ class Campaign:
                 return
 
     def _save(self, number: int, search: Search, find: Find) -> None:
-        self.store.set_find(number, search.cell.number, find.level, find.queries, find_line(find, self.gate.judge.name))
+        self.store.set_find(
+            number, search.cell.number, find.level, find.queries, find_line(find, search.attack, self.gate.judge.name)
+        )
 
 
-def find_line(find: Find, judge: str) -> dict[str, Any]:
+def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:
     """A find as a line of `finds.jsonl`."""
     trial = find.trial
     problem = trial.item.problem
@@ -262,7 +266,7 @@ def find_line(find: Find, judge: str) -> dict[str, Any]:
         "margin": trial.verdict.margin,
         "alone": asdict(find.alone),
         "level": find.level,
-        "attack": trial.candidate.attack,
+        "attack": attack,
         "op": trial.candidate.op,
         "queries": find.queries,
         "proof": find.proof,

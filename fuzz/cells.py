@@ -71,7 +71,10 @@ class Cell:
         """Stop the generator and let its memory go; the query count stays."""
         if self.state == "running":
             self.state = state
-        self._generator.close()
+        try:
+            self._generator.close()
+        except (Exception, SystemExit) as error:  # it will not be closed; it is not asked again either way
+            self.error = self.error or f"{type(error).__name__}: {error}".splitlines()[0]
 
     def _advance(self, trials: list[Trial] | None) -> None:
         try:
@@ -81,7 +84,10 @@ class Cell:
             self.end("exhausted")
         except (HoodwinkError, KeyboardInterrupt):
             raise
-        except Exception as error:  # an attack is a user's code: its failure is its own, and other cells go on
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # an attack is a user's code: its failure is its own, and other cells go on
             self.error = f"{type(error).__name__}: {error}".splitlines()[0]
             self.end("failed")
 

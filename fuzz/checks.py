@@ -80,14 +80,17 @@ def run(gate: Gate, problems: Sequence[Problem]) -> Checks:
     alone = gate.consider([Ask(asks[i].problem, asks[i].candidate, repeat=1) for i in places])
     pairs = [(trials[i].verdict, a.trial.verdict) for i, a in zip(places, alone, strict=True)]
     graded = [Graded(p, r, right, t.verdict) for (p, r, right), t in zip(known, trials, strict=True)]
-    baseline = {g.problem.id: g.verdict.accepted for g in graded if g.response is g.problem.wrong[0]}
+    rejected = {
+        g.problem.id for g in graded if g.response is g.problem.wrong[0] and g.verdict.parsed and not g.verdict.accepted
+    }
+    full = graded[: sum(len(known_responses(p)) for p in problems[:PROBLEMS])]
     checks = Checks(
         threshold=threshold_of(gate.judge),
-        quality=measure(graded),
+        quality=measure(full),
         flipped=share([a.accepted != b.accepted for a, b in pairs]) or 0.0,
         drift=max((abs(a.margin - b.margin) for a, b in pairs), default=0.0),
         proved=share([t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True) if not right]),
-        rejected_baseline=tuple(p.id for p in problems if not baseline[p.id]),
+        rejected_baseline=tuple(p.id for p in problems if p.id in rejected),
     )
     contradicted = sum(right and t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True))
     return replace(checks, flags=tuple(_flags(checks, graded, contradicted)))

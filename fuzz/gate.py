@@ -88,9 +88,15 @@ class Gate:
 
     def _fetch(self, batch: list[Ask]) -> None:
         """Ask the judge about a batch, unless a run before this one got that far."""
-        if self._stored(batch[0]) is not None:
-            self.replayed += len(batch)
+        stored = sum(self._stored(a) is not None for a in batch)
+        if stored == len(batch):
+            self.replayed += stored
             return
+        if stored:
+            raise UsageError(
+                f"the run in {self.store.folder} cannot be replayed: attack {batch[0].candidate.attack} proposes "
+                "something else than when it was begun; use another --out"
+            )
         started = time.perf_counter()
         verdicts = ask(self.judge, [Item(a.problem, a.candidate.text) for a in batch])
         seconds = time.perf_counter() - started

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
+from ..corpora.identity import digest_of
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Problem, SplitChoice
 from ..judges.judge import Judge, open_judge
@@ -92,7 +93,7 @@ def attack(
         judge=open_judge(judge),
         corpus=source,
         split=part,
-        problems=tuple(source.sample(count, split=part, seed=seed)),
+        problems=tuple(_attackable(source.sample(count, split=part, seed=seed))),
         attacks=_distinct([open_attack(a) for a in attacks]),
         seeds=range(seed, seed + seeds),
         budget=Budget(budget, shrink_budget),
@@ -130,6 +131,7 @@ class Settings:
             "problem_count": len(self.problems),
             "problems": hashlib.sha256(records.encode()).hexdigest()[:16],
             "attacks": [a.name for a in self.attacks],
+            "attack_code": [digest_of(a.function) for a in self.attacks],
             "seed": self.seeds.start,
             "seeds": len(self.seeds),
             "budget": self.budget.search,
@@ -172,6 +174,14 @@ def _check_numbers(*, seed: int = 0, **counts: int) -> None:
             raise UsageError(f"{name} is {value}; write a whole number of at least {least}")
 
 
+def _attackable(problems: list[Problem]) -> list[Problem]:
+    """The problems, each with a wrong response to start from."""
+    for problem in problems:
+        if not problem.wrong:
+            raise UsageError(f"problem {problem.id} ({problem.question[:40]!r}) has no wrong response; give it one")
+    return problems
+
+
 def _distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:
     names = [a.name for a in attacks]
     if not names:
@@ -204,7 +214,7 @@ def check(
     """
     _check_numbers(seed=seed)
     source, part, count = _choose(corpus, problems, None, checks.PROBLEMS)
-    drawn = source.sample(count, split=part, seed=seed)
+    drawn = _attackable(source.sample(count, split=part, seed=seed))
     judging = open_judge(judge)
     with Store.in_memory() as store:
         return judging.name, checks.run(Gate(judging, open_oracle(source.oracle), store), drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,8 +27,10 @@ def rate_interval(rates: Sequence[float], seeds: int, confidence: float = 0.95) 
         return None
     if seeds == 1:
         return wilson(round(sum(rates)), len(rates), confidence)
-    if len(set(rates)) == 1:  # nothing to resample: fall back on the interval that knows about 0 and 1
-        return wilson(round(sum(rates)), len(rates), confidence)
+    if len(set(rates)) == 1:  # nothing to resample: span the intervals of the whole numbers around the sum
+        below = wilson(math.floor(sum(rates)), len(rates), confidence)
+        above = wilson(math.ceil(sum(rates)), len(rates), confidence)
+        return None if below is None or above is None else (below[0], above[1])
     result = stats.bootstrap(
         (np.asarray(rates),),
         np.mean,

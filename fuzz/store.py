@@ -73,28 +73,42 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = _lock(folder)
-            existing = folder / CONFIG_FILE
-            if existing.exists():
-                _same_run(folder, _read_config(folder), config)
-            else:
-                write_atomically(existing, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise UsageError(
-                f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out"
-            ) from error
+            raise _unwritable(folder, error) from error
+        try:
+            return cls._begin(folder, config, lock)
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+
+    @classmethod
+    def _begin(cls, folder: Path, config: dict[str, Any], lock: int | None) -> Store:
+        """Open the locked folder: its config agrees or is written, its tables exist."""
+        existing = folder / CONFIG_FILE
+        if existing.exists():
+            _same_run(folder, _read_config(folder), config)
+        else:
+            try:
+                write_atomically(existing, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+            except OSError as error:
+                raise _unwritable(folder, error) from error
         with _readable(folder):
             connection = sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.executescript(_TABLES)
             store = cls(folder, connection, lock)
-            version = store.get("schema")
-            if version not in (None, SCHEMA_VERSION):
-                raise UsageError(
-                    f"run {folder} has store schema {version}, this is {SCHEMA_VERSION}; use the version that made it"
-                )
+            store._check_schema()
             store.put("schema", SCHEMA_VERSION)
         return store
+
+    def _check_schema(self) -> None:
+        version = self.get("schema")
+        if version not in (None, SCHEMA_VERSION):
+            raise UsageError(
+                f"run {self.folder} has store schema {version}, this is {SCHEMA_VERSION}; use the version that made it"
+            )
 
     @classmethod
     def in_memory(cls) -> Store:
@@ -116,10 +130,12 @@ class Store:
             )
         _read_config(folder)
         with _readable(folder):
-            connection = sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)
+            connection = _open_to_read(folder / DATABASE_FILE)
             connection.execute("PRAGMA query_only=ON")
             connection.execute("SELECT * FROM verdicts, cells, trials, finds, meta, problems LIMIT 1").fetchall()
-        return cls(folder, connection)
+            store = cls(folder, connection)
+            store._check_schema()
+        return store
 
     def close(self) -> None:
         """Release the folder."""
@@ -289,6 +305,17 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise UsageError(f"run {folder} is damaged: {DATABASE_FILE}: {error}; use another folder") from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out")
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that needs no right to write: WAL wants files beside the database, which may be refused."""
+    if os.access(file.parent, os.W_OK) and os.access(file, os.W_OK):
+        return sqlite3.connect(file, isolation_level=None)
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
 
 
 def _lock(folder: Path) -> int | None:

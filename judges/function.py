@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import re
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..corpora.errors import JudgeError, UsageError
+from ..corpora.identity import digest_of
 from ..corpora.names import load_user
 from ..corpora.records import Item, Verdict
 from .judge import Judge, logit, made
@@ -39,7 +37,7 @@ class FunctionJudge:
         self.name = name or f"function:{getattr(function, '__name__', type(function).__name__)}"
         self.threshold = threshold
         self.fields = _fields(function, self.name)
-        self.fingerprint = hashlib.sha256(f"{self.name} {threshold} {_source(function)}".encode()).hexdigest()[:16]
+        self.fingerprint = hashlib.sha256(f"{self.name} {threshold} {digest_of(function)}".encode()).hexdigest()[:16]
 
     def score(self, items: Sequence[Item]) -> list[Verdict]:
         """See `Judge.score`."""
@@ -97,30 +95,15 @@ def _field(item: Item, name: str) -> Any:
     }[name]
 
 
-def _source(function: Callable[..., Any]) -> str:
-    """The text of the file that a function comes from, so that an edit gives another fingerprint.
-
-    Two functions of one line (lambdas) and of different surroundings (closures) are told apart by code and contents.
-    """
-    code = getattr(function, "__code__", None)
-    inside = [repr(getattr(cell, "cell_contents", None)) for cell in getattr(function, "__closure__", None) or ()]
-    own = f"{code.co_code.hex()} {code.co_consts} {code.co_names} {inside}" if code else ""
-    own = re.sub(r" at 0x[0-9a-f]+", "", own)  # addresses differ from one process to the next
-    module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
-    file = getattr(module, "__file__", None)
-    try:
-        return own + (Path(file).read_text("utf-8") if file else "")
-    except (OSError, UnicodeDecodeError):
-        return own
-
-
-def from_spec(spec: str, *, threshold: float = 0.5) -> Judge:
+def from_spec(spec: str, *, threshold: float | None = None) -> Judge:
     """`python:module:function`; the name may also stand for a judge object, or a class that makes one."""
     loaded = load_user(spec, "judge")
     if isinstance(loaded, type):
         loaded = made(loaded)
     if isinstance(loaded, Judge):
+        if threshold is not None:
+            raise UsageError(f"judge python:{spec} has a threshold of its own; set it there, not to {threshold}")
         return loaded
     if not callable(loaded):
         raise UsageError(f"judge python:{spec} is a {type(loaded).__name__}, not a function or a judge")
-    return FunctionJudge(loaded, name=f"python:{spec}", threshold=threshold)
+    return FunctionJudge(loaded, name=f"python:{spec}", threshold=0.5 if threshold is None else threshold)

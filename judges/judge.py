@@ -63,6 +63,8 @@ def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
     if isinstance(spec, type):
         spec = made(spec)
     if isinstance(spec, Judge):
+        if options:
+            raise UsageError(f"judge {spec.name} is made already; set {', '.join(options)} when it is made")
         return spec
     if callable(spec):
         from .function import FunctionJudge

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -36,7 +35,8 @@ class AttackSummary:
         asr_ci: its 95 % interval (Wilson; bootstrap over problems with several seeds).
         queries_median: queries within which half of the cells succeed, failures censored; None if half never do.
         queries_total: distinct responses asked about by all search cells, those of excluded problems included.
-        verdicts: verdicts that this took, with confirming and shrinking.
+        verdicts: verdicts on all that it asked about, with confirming and shrinking; one that another attack or the
+            check had asked for before is counted here too.
         seconds: judge time of these verdicts.
         failed: cells that ended with an error of the attack.
         curve: share of cells that succeeded within so many queries (Kaplan-Meier).
@@ -147,13 +147,14 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         settings=settings,
         versions=config["versions"],
         checks=checks,
-        attacks=tuple(_attack(store, name, checks, settings["seeds"]) for name in settings["attacks"]),
-        strings=tuple(_strings(store, settings["attacks"], len(store.problems()))),
+        attacks=tuple(_attack(store, name, checks, settings) for name in settings["attacks"]),
+        strings=tuple(_strings(store, len(store.problems()))),
         finds=tuple(read_finds(store)),
     )
 
 
-def _attack(store: Store, name: str, checks: Checks, seeds: int) -> AttackSummary:
+def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -> AttackSummary:
+    budget, seeds = settings["budget"], settings["seeds"]
     rows = store.db.execute(
         "SELECT c.problem, c.queries, c.state, c.error, MIN(f.queries), MAX(f.level = 'acclaimed') FROM cells c "
         "LEFT JOIN finds f ON f.cell = c.id WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' "
@@ -167,7 +168,10 @@ def _attack(store: Store, name: str, checks: Checks, seeds: int) -> AttackSummar
     for problem, _, _, _, found, acclaimed in cells:
         by_problem[problem].append((found is not None, bool(acclaimed)))
     rates = [fmean(found for found, _ in cell) for cell in by_problem.values()]
-    curve = success_curve([r[4] for r in cells if r[4] is not None], [r[1] for r in cells if r[4] is None])
+    curve = success_curve(
+        [r[4] for r in cells if r[4] is not None],
+        [r[1] if r[2] == "spent" else max(budget, r[1]) for r in cells if r[4] is None],
+    )
     verdicts, seconds = store.db.execute(
         "SELECT COUNT(*), TOTAL(seconds) FROM verdicts WHERE (problem, digest) IN (SELECT v.problem, v.digest "
         "FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ?)",
@@ -190,7 +194,7 @@ def _attack(store: Store, name: str, checks: Checks, seeds: int) -> AttackSummar
     )
 
 
-def _strings(store: Store, attacks: Sequence[str], problems: int) -> list[FixedString]:
+def _strings(store: Store, problems: int) -> list[FixedString]:
     """Texts that were tried on many problems, the worst first."""
     rows = store.db.execute(
         "SELECT v.response, COUNT(DISTINCT v.problem), "

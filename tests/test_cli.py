@@ -232,7 +232,10 @@ ATTACK = ["attack", "--judge", "planted:length", "--out", "run"]
         (["attack", "--judge", "planted:length:x=1"], ["planted takes no options, got 'x'"]),
         ([*ATTACK, "--attacks", "rnadom"], ["no attack is named 'rnadom'", "did you mean random?"]),
         ([*ATTACK, "--attacks", "zzz"], ["no attack is named 'zzz'", "known: none, openers, random, repeat"]),
-        ([*ATTACK, "--attacks", "random:lenght=3"], ["no option of attack random is named 'lenght'", "did you mean length"]),
+        (
+            [*ATTACK, "--attacks", "random:lenght=3"],
+            ["no option of attack random is named 'lenght'", "did you mean length"],
+        ),
         ([*ATTACK, "--attacks", "random:length=x"], ["length=x is not valid", "int"]),
         ([*ATTACK, "--attacks", "random:length=0"], ["length=0 is out of range"]),
         ([*ATTACK, "--attacks", "random:length"], ["'length' of 'random:length' is not key=value"]),

@@ -39,7 +39,7 @@ def random_search(
         texts = [target.place("".join(string), append=append) for string in strings]
         trials = yield [Candidate(text, "random", op, parent) for text in texts]
         for trial, string in zip(trials, strings, strict=True):
-            if trial.margin >= best_margin:
+            if trial.verdict.parsed and trial.margin >= best_margin:
                 best, best_margin, parent = string, trial.margin, trial.text
         op = "change"
         strings = [_changed(best, target, rng, changes, max(length, longest)) for _ in range(batch)]

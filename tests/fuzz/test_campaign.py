@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import hoodwink
 import pytest
@@ -158,7 +159,7 @@ class Judge:
     def score(self, items):
         time.sleep(0.05)
         with open("asked.log", "a") as log:
-            log.writelines(f"{len(items)} {i.problem.id} {i.response!r}\\n" for i in items)
+            log.writelines(f"{i.problem.id} {i.response!r}\\n" for i in items)
         verdicts = []
         for item in items:
             m = 5.0 if item.response.strip() == item.problem.reference else item.response.count("e") - 4.5
@@ -194,6 +195,7 @@ def test_killed_five_times_ends_as_if_never_killed(tmp_path):
     assert hoodwink_process(straight).wait() == 0
     total = committed(straight)
     rng = random.Random(7)
+    lives = []
     for share in sorted(rng.uniform(0.02, 0.9) for _ in range(5)):
         process = hoodwink_process(killed)
         while process.poll() is None and committed(killed) < share * total:
@@ -201,11 +203,75 @@ def test_killed_five_times_ends_as_if_never_killed(tmp_path):
         assert process.poll() is None, "the run ended before it could be killed"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        lives.append((len(asked(killed)), stored(killed)))
     assert hoodwink_process(killed).wait() == 0
     assert results(load_run(killed / "run")) == results(load_run(straight / "run"))
-    assert committed(killed) == total
-    asked = (killed / "asked.log").read_text().splitlines()
-    # A kill may keep the answer of one batch from being stored; nothing that was stored is asked for again.
-    alone = (straight / "asked.log").read_text().splitlines()
-    assert len(asked) <= len(alone) + 5 * 128
-    assert set(asked) == set(alone)
+    assert stored(killed) == stored(straight)
+    # What was stored when a life began is not asked for again in it.
+    log, ends = asked(killed), [end for end, _ in lives[1:]] + [None]
+    for (begin, known), end in zip(lives, ends, strict=True):
+        assert not Counter(log[begin:end]) - (stored(killed) - known)
+    assert set(log) == set(asked(straight))
+
+
+def stored(folder):
+    """Problem and response of every stored verdict."""
+    with sqlite3.connect(f"file:{folder}/run/run.db?mode=ro", uri=True) as db:
+        return Counter(f"{p} {r!r}" for p, r in db.execute("SELECT problem, response FROM verdicts"))
+
+
+def asked(folder):
+    """Problem and response of every verdict that the judge was asked for, in order."""
+    return (folder / "asked.log").read_text().splitlines()
+
+
+def test_a_find_has_the_lower_of_the_levels_it_reaches_in_a_batch_and_alone(tmp_path):
+    class LessAlone(Margins):
+        def score(self, items):
+            return [Verdict(0.9, 1.0, True) if len(items) > 1 else Verdict(0.8, 0.9, True) for _ in items]
+
+    run = hoodwink.attack(LessAlone(None), attacks=["random"], problems=2, out=tmp_path)
+    assert [f["level"] for f in run.finds] == ["accepted", "accepted"]
+
+
+def test_the_search_does_not_climb_what_could_not_be_read(tmp_path):
+    class Unreadable(Margins):
+        def score(self, items):
+            read = super().score(items)
+            return [
+                Verdict(0.0, -1.0, False, parsed=False) if "x" in i.response else v
+                for i, v in zip(items, read, strict=True)
+            ]
+
+    judge = Unreadable(lambda text: text.count("e") - 9.5)
+    assert len(hoodwink.attack(judge, attacks=["random"], problems=3, out=tmp_path).finds) == 3
+
+
+def test_an_attack_that_has_changed_is_not_replayed_on_the_old_folder(tmp_path):
+    def proposing(*texts):
+        def mine(target, rng):
+            yield [Candidate(text, "mine", "op") for text in texts]
+
+        return mine
+
+    hoodwink.attack(Margins(letters), attacks=[proposing("a", "b")], problems=2, out=tmp_path)
+    with pytest.raises(hoodwink.UsageError, match="holds another run"):
+        hoodwink.attack(Margins(letters), attacks=[proposing("a", "c")], problems=2, out=tmp_path)
+    hoodwink.attack(Margins(letters), attacks=[proposing("a", "b")], problems=2, out=tmp_path)
+
+
+def test_a_cell_that_can_never_succeed_weighs_on_the_curve_to_the_end(tmp_path):
+    run = hoodwink.attack(
+        Margins(lambda text: 1.0 if "-" in text else -1.0), attacks=["none"], problems=14, out=tmp_path
+    )
+    summary = summarise(run).attacks[0]
+    assert 0 < summary.asr < 1
+    assert summary.curve[-1][1] == pytest.approx(summary.asr)
+
+
+def test_a_refused_call_lets_go_of_the_folder(tmp_path):
+    hoodwink.attack(Margins(letters), attacks=["none"], problems=2, out=tmp_path)
+    for _ in range(2):
+        with pytest.raises(hoodwink.UsageError, match="holds another run"):
+            hoodwink.attack(Margins(letters), attacks=["none"], problems=3, out=tmp_path)
+    hoodwink.attack(Margins(letters), attacks=["none"], problems=2, out=tmp_path)
