@@ -2,8 +2,8 @@
 
 Smaller is `size`: fewer characters, then earlier in the alphabet. Chunks are taken out of the text, half of it at
 first and single characters at the end (Zeller and Hildebrandt's ddmin, as a batch a pass: all chunks of a size are
-tried at once, and where several can go, all of them together as well). When no single character can go, the text is
-1-minimal.
+tried at once, then as many as can go together, those first that cost the least margin). When no single character can
+go, the text is 1-minimal.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from collections.abc import Callable, Generator, Sequence
 
 from ..corpora.records import Candidate, Trial
 
-#: A pass that tries more removals than this is cut into several, so that its first successes are put to use.
+#: At most so many removals are tried in one batch, so that the first successes of a long text are put to use.
 WIDEST = 64
+
+#: After chunks of this size come single characters: sizes between cost as much and find little.
+FINEST = 4
+
+Cut = tuple[int, int]
+Proposals = Generator[list[Candidate], list[Trial], None]
 
 
 def size(text: str) -> tuple[int, str]:
@@ -35,46 +41,45 @@ class Shrinker:
     def smallest(self) -> str:
         return self.fooling[-1]
 
-    def steps(self) -> Generator[list[Candidate], list[Trial], None]:
-        """Propose smaller texts until none works. A chunk size is left when no chunk of it can go."""
+    def steps(self) -> Proposals:
+        """Propose smaller texts until none works."""
         # The empty text first: where it fools, nothing else need be tried.
         if not self.smallest or (yield from self._try([""])):
             self.minimal = True
             return
         chunk = (len(self.smallest) + 1) // 2
         while True:
-            chunk = min(chunk, len(self.smallest))
-            removed = yield from self._pass(chunk)
-            if removed:
-                continue
-            if chunk == 1:
+            before = self.smallest
+            yield from self._pass(min(chunk, len(before)))
+            if chunk == 1 and self.smallest == before:
                 self.minimal = True
                 return
-            chunk = (chunk + 1) // 2
+            chunk = chunk // 2 if chunk > FINEST else 1
 
-    def _pass(self, chunk: int) -> Generator[list[Candidate], list[Trial], bool]:
-        """Try to remove every chunk of a size; True as soon as the text has become smaller."""
-        text = self.smallest
-        cuts = [(i, min(i + chunk, len(text))) for i in range(0, len(text), chunk)]
-        for begin in range(0, len(cuts), WIDEST):
-            window = cuts[begin : begin + WIDEST]
-            trials = yield [self._candidate(without(text, [cut])) for cut in window]
-            able = [cut for cut, trial in zip(window, trials, strict=True) if self.fools(trial)]
-            if able:
-                yield from self._combine(text, able)
-                return True
-        return False
+    def _pass(self, chunk: int) -> Proposals:
+        """Try to remove every chunk of a size, from the end: what goes there moves nothing that is still to come."""
+        end = len(self.smallest)
+        while end > 0:
+            begin = max(0, end - WIDEST * chunk)
+            yield from self._remove([(max(begin, stop - chunk), stop) for stop in range(end, begin, -chunk)])
+            end = begin
 
-    def _combine(self, text: str, able: Sequence[tuple[int, int]]) -> Generator[list[Candidate], list[Trial], None]:
-        """Of the chunks that can go one by one, find as many as can go together: all, or the longest run of halves."""
-        self.fooling.append(min((without(text, [cut]) for cut in able), key=size))
-        count = len(able)
-        while count > 1:
-            groups = [able[i : i + count] for i in range(0, len(able), count)]
-            smaller = sorted((without(text, g) for g in groups if len(g) > 1), key=size)
-            if (yield from self._try(smaller)):
+    def _remove(self, cuts: Sequence[Cut]) -> Proposals:
+        """Remove as many of the cuts as can go. One that cannot go now is left for the next pass."""
+        text, gone, left = self.smallest, list[Cut](), list(cuts)
+        while left:
+            trials = yield [self._candidate(without(text, [*gone, cut])) for cut in left]
+            able = [(t.margin, cut) for cut, t in zip(left, trials, strict=True) if self.fools(t)]
+            if not able:
                 return
-            count = (count + 1) // 2 if count > 2 else 1
+            ranked = [cut for _, cut in sorted(able, key=lambda pair: -pair[0])]
+            counts = [len(ranked) >> k for k in range(len(ranked).bit_length())]
+            trials = yield [self._candidate(without(text, gone + ranked[:n])) for n in counts]
+            # The last count is one, and that one is known to fool.
+            count = next(n for n, t in zip(counts, trials, strict=True) if self.fools(t) or n == 1)
+            gone += ranked[:count]
+            left = ranked[count:]
+            self.fooling.append(without(text, gone))
 
     def _try(self, texts: Sequence[str]) -> Generator[list[Candidate], list[Trial], bool]:
         """Keep the smallest of the texts that fools, if it is smaller than what there is."""
@@ -88,10 +93,10 @@ class Shrinker:
         return Candidate(text, self.attack, "shrink", self.smallest)
 
 
-def without(text: str, cuts: Sequence[tuple[int, int]]) -> str:
-    """The text with some ranges, in ascending order, left out."""
+def without(text: str, cuts: Sequence[Cut]) -> str:
+    """The text with some ranges left out; they do not overlap."""
     kept, at = [], 0
-    for begin, end in cuts:
+    for begin, end in sorted(cuts):
         kept.append(text[at:begin])
         at = end
     return "".join([*kept, text[at:]])
