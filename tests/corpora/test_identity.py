@@ -52,8 +52,6 @@ def test_what_may_behave_otherwise_has_another_digest():
 def test_the_digest_is_the_same_in_every_process(tmp_path):
     source = "def f(response):\n    return response in {'yes', 'ok', 'sure', 'fine'} and (lambda r: r in {1, 2})(3)\n"
     (tmp_path / "mine.py").write_text(source)
-        "def f(response):\n    g = lambda r: r in {'yes', 'ok', 'sure', 'fine'}\n    return g\n"
-    )
     code = "from hoodwink.corpora.identity import digest_of; import mine; print(digest_of(mine.f))"
     digests = {
         subprocess.run(
