@@ -84,10 +84,7 @@ class Cell:
             self.end("exhausted")
         except (HoodwinkError, KeyboardInterrupt):
             raise
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # an attack is a user's code: its failure is its own, and other cells go on
+        except (Exception, SystemExit) as error:  # an attack is a user's code: it fails alone, and other cells go on
             self.error = f"{type(error).__name__}: {error}".splitlines()[0]
             self.end("failed")
 
