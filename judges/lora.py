@@ -117,7 +117,7 @@ def fit(
     for step, batch in enumerate(batches):
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * schedule(step, len(batches))
-        odds = judge.scorer.forward([encoded[i] for i in batch])
+        odds = judge.engine.padded([encoded[i] for i in batch])
         wanted = torch.tensor([float(examples[i].accept) for i in batch], device=odds.device)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(odds, wanted)
         optimiser.zero_grad()

@@ -11,13 +11,13 @@ import torch
 
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Verdict
+from .devices import choose
 from .embedded import quietly
+from .engine import Engine
 from .judge import first_line, logit, sigmoid
 from .prompts import Prompt, load_prompt
-from .scorer import YesNoScorer, best_device, best_dtype
+from .readout import YesNo
 from .vocabulary import spellings, text_pieces
-
-DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
 
 
 class PromptedJudge:
@@ -53,7 +53,7 @@ class PromptedJudge:
         yes, no = spellings(tokenizer, prompt.yes), spellings(tokenizer, prompt.no)
         if not yes or not no:
             raise UsageError(f"the tokenizer of {name} has no single token for {prompt.yes!r} or {prompt.no!r}")
-        self.scorer = YesNoScorer(model, yes, no)
+        self.engine = Engine(model, YesNo(model, yes, no))
         dtype = next(model.parameters()).dtype
         identity = (weights, prompt.fingerprint, threshold, str(dtype))
         self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
@@ -69,13 +69,28 @@ class PromptedJudge:
         ids: list[list[int]] = self.tokenizer([self.prompt(i) for i in items], add_special_tokens=False)["input_ids"]
         return ids
 
+    @property
+    def batch(self) -> int:
+        """See `Judge`: enough responses to fill a pass, few enough that verdicts come in steadily."""
+        return 128 if self.engine.device.type == "cpu" else 2048
+
     def score(self, items: Sequence[Item]) -> list[Verdict]:
         """See `Judge.score`."""
-        encoded = self.encode(items)
+        return self.compute(self.prepare(items))
+
+    def score_afresh(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Afresh`."""
+        return self.compute(self.prepare(items), afresh=True)
+
+    def prepare(self, items: Sequence[Item]) -> list[list[int]]:
+        """See `Staged`: the token ids of each item's prompt."""
+        return self.encode(items)
+
+    def compute(self, prepared: Sequence[Sequence[int]], *, afresh: bool = False) -> list[Verdict]:
+        """See `Staged`: verdicts on prompts by their token ids."""
         context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
-        fitting = [ids for ids in encoded if len(ids) <= context]
-        odds = iter(self.scorer.score(fitting) if fitting else [])
-        return [self._verdict(next(odds)) if len(ids) <= context else _too_long(ids, context) for ids in encoded]
+        odds = iter(self.engine.score([ids for ids in prepared if len(ids) <= context], afresh=afresh).tolist())
+        return [self._verdict(next(odds)) if len(ids) <= context else _too_long(ids, context) for ids in prepared]
 
     def _verdict(self, log_odds: float) -> Verdict:
         margin = log_odds - logit(self.threshold)
@@ -90,26 +105,8 @@ class PromptedJudge:
         return self._pieces
 
 
-def _too_long(ids: list[int], context: int) -> Verdict:
+def _too_long(ids: Sequence[int], context: int) -> Verdict:
     return Verdict(0.0, -1.0, False, parsed=False, text=f"prompt of {len(ids)} tokens; the model reads {context}")
-
-
-def choose(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
-    """Device and number format by name; `auto` takes the best at hand.
-
-    Raises:
-        UsageError: a name that torch does not know, or a device that is not there.
-    """
-    try:
-        where = best_device() if device == "auto" else torch.device(device)
-        torch.empty(0, device=where)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(
-            f"device {device!r} cannot be used ({first_line(error)}); write auto, cpu, cuda or mps"
-        ) from error
-    if dtype != "auto" and dtype not in DTYPES:
-        raise UsageError(f"dtype {dtype!r} is unknown; write auto, {', '.join(DTYPES)}")
-    return where, best_dtype(where) if dtype == "auto" else DTYPES[dtype]
 
 
 def from_hub(

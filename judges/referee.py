@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from ..corpora.errors import UsageError
+from .devices import choose
 from .embedded import load_embedded, quietly
 from .judge import first_line
-from .prompted import PromptedJudge, choose
+from .prompted import PromptedJudge
 from .prompts import load_prompt
 
 ADAPTER_FILE = "adapter_model.safetensors"

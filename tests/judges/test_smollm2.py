@@ -6,6 +6,7 @@ import errno
 import importlib.util
 
 import huggingface_hub.constants
+import numpy as np
 import pytest
 import torch
 from hoodwink.corpora.arithmetic import Arithmetic
@@ -47,6 +48,42 @@ def test_scores_are_those_of_a_plain_loop(judge, asked):
     verdicts = ask(judge, asked)
     assert [v.margin for v in verdicts] == pytest.approx(expected, abs=1e-3)
     assert max(expected) - min(expected) > 0.5
+
+
+@pytest.mark.slow
+@needs_wheel
+def test_margins_do_not_depend_on_order_company_or_what_is_cached(judge):
+    """Random prompts that share beginnings, against padded batches of a plain loop; `make bench` does 2,000."""
+    rng = np.random.default_rng(5)
+    stems = [rng.integers(20, 40_000, size=20).tolist() for _ in range(10)]
+    prompts = []
+    for _ in range(160):
+        stem = stems[rng.integers(len(stems))]
+        prompts.append(stem[: rng.integers(21)] + rng.integers(20, 40_000, size=rng.integers(1, 8)).tolist())
+    yes, no = ([i for i in range(len(judge.tokenizer)) if _says(judge.tokenizer, i, word)] for word in ("yes", "no"))
+    at = 0
+    while at < len(prompts):
+        batch = prompts[at : at + int(rng.integers(1, 80))]
+        judge.engine.limit.tokens = int(rng.integers(40, 1024))
+        if rng.random() < 0.3:
+            judge.engine.forget()
+        odds = judge.engine.score(batch, afresh=bool(rng.random() < 0.2)).tolist()
+        assert odds == pytest.approx(_padded_loop(judge.model, batch, yes, no), abs=1e-3)
+        at += len(batch)
+    judge.engine.limit.tokens = judge.engine.limit.most
+    assert judge.engine.packs
+
+
+@torch.no_grad()
+def _padded_loop(model, prompts, yes, no):
+    longest = max(map(len, prompts))
+    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=1).logits[:, -1]
+    return (logits[:, yes].logsumexp(1) - logits[:, no].logsumexp(1)).tolist()
 
 
 def _says(tokenizer, i, word):

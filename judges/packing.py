@@ -1,0 +1,274 @@
+"""One forward pass over the new tokens of many sequences, packed end to end without padding.
+
+The linear layers, where the time goes, see each token once. Attention is where the sequences matter: every token looks
+at the whole way from the root of the prefix tree to itself, be it cached or computed in the same pass (tree attention
+as in SpecInfer, arXiv 2305.09781). Sequences of similar shape go through attention together, padded.
+
+On a CPU the attention is made of plain matrix products over keys in the order of their positions. Torch's fused kernel
+is slower there on short rows, and this way a hidden state is the same to the last bit whichever tokens were cached and
+whatever else is in the pass, wherever the processor's matrix product treats its rows alike (bf16 and fp32 do on x86).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+
+from .prefixes import Path, Run
+
+#: Rows in a pass, padded up to here: fewer take other kernels, with other roundings.
+FEWEST = 16
+
+#: Merging two groups saves about the time of so many cells of an attention matrix.
+WORTH = 8192
+
+#: Queries of one run that are computed together: more would compute more of the half that a causal mask throws away.
+STRETCH = 64
+
+#: Cells of the attention matrices made at once; what is larger goes through torch's fused kernel, which makes none.
+LARGEST = 1 << 26
+
+#: The name under which transformers finds `attend`.
+NAME = "hoodwink_packed"
+
+
+class UnpackableError(Exception):
+    """The model's attention is of a kind that this module does not do."""
+
+
+class Group:
+    """Runs whose attention is computed together: `rows` queries each, over `slots` keys each, padded.
+
+    Attributes:
+        queries: which tokens of the pass ask, `(runs * longest,)`.
+        targets: where their outputs go, the same shape; padding goes to a row beyond the last.
+        keys: the slots of each run's keys in order of position, `(runs * most keys,)`.
+        allowed: which keys a query sees, `(runs, longest, most keys)`.
+    """
+
+    def __init__(self, runs: Sequence[int], firsts: Sequence[int], lengths: Sequence[int], keys: Sequence[torch.Tensor],
+                 total: int) -> None:  # fmt: skip
+        """`runs` are indices into the others; `firsts` are the first tokens in the pass, of `total`."""
+        self.count = len(runs)
+        self.rows = max(lengths[i] for i in runs)
+        self.slots = max(len(keys[i]) for i in runs)
+        queries = torch.zeros(self.count, self.rows, dtype=torch.long)
+        targets = torch.full((self.count, self.rows), total)
+        slots = torch.zeros(self.count, self.slots, dtype=torch.long)
+        last = torch.zeros(self.count, self.rows, 1, dtype=torch.long)
+        for row, i in enumerate(runs):
+            own = torch.arange(firsts[i], firsts[i] + lengths[i])
+            queries[row, : lengths[i]] = targets[row, : lengths[i]] = own
+            slots[row, : len(keys[i])] = keys[i]
+            last[row, :, 0] = torch.arange(self.rows) + len(keys[i]) - lengths[i]
+        self.queries, self.targets, self.keys = queries.view(-1), targets.view(-1), slots.view(-1)
+        self.allowed = torch.arange(self.slots) <= last
+        self._masks: dict[tuple[int, int, torch.dtype], torch.Tensor] = {}
+
+    def to(self, device: torch.device) -> None:
+        """Move the indices to where the model is."""
+        self.queries, self.targets, self.keys = (
+            t.to(device, non_blocking=True) for t in (self.queries, self.targets, self.keys)
+        )
+        self.allowed = self.allowed.to(device, non_blocking=True)
+
+    def mask(self, heads: int, shared: int, dtype: torch.dtype) -> torch.Tensor:
+        """0 where a query sees a key and minus infinity elsewhere, `(heads * runs, shared * longest, most keys)`."""
+        key = heads, shared, dtype
+        if key not in self._masks:
+            zero = torch.zeros((), dtype=dtype, device=self.allowed.device)
+            mask = torch.where(self.allowed, zero, float("-inf")).repeat(heads, shared, 1)
+            self._masks[key] = mask
+        return self._masks[key]
+
+
+class Pack:
+    """The plan of one pass: its tokens, their positions, the cached keys that they see, and the groups of attention."""
+
+    def __init__(self, runs: Sequence[Run], device: torch.device) -> None:
+        """`runs` are in the order of `Prefixes.begin`: what a run hangs on is cached or comes before it."""
+        lengths = [len(run.tokens) for run in runs]
+        self.new = sum(lengths)
+        self.total = -(-self.new // FEWEST) * FEWEST
+        firsts = [0] * len(runs)
+        for i in range(1, len(runs)):
+            firsts[i] = firsts[i - 1] + lengths[i - 1]
+        padding = self.total - self.new
+        ids = [token for run in runs for token in run.tokens] + [0] * padding
+        positions = [place for run in runs for place in range(run.start, run.start + len(run.tokens))] + [0] * padding
+        self.firsts = firsts
+        self.ids = _sent(torch.tensor([ids]), device)
+        self.positions = _sent(torch.tensor([positions]), device)
+        self.last = _sent(torch.tensor([first + length - 1 for first, length in zip(firsts, lengths, strict=True)]),
+                          device)  # fmt: skip
+        places = {run.path: first for run, first in zip(runs, firsts, strict=True) if run.path is not None}
+        slots = self._gather(runs, places)
+        keys = [
+            torch.cat([slots(run.before, run.start), torch.arange(first, first + length) + self.cached])
+            for run, first, length in zip(runs, firsts, lengths, strict=True)
+        ]
+        if padding:  # one run more, that nobody reads
+            lengths, firsts = [*lengths, padding], [*firsts, self.new]
+            keys.append(torch.arange(self.new, self.total) + self.cached)
+        firsts, lengths, keys = _cut(firsts, lengths, keys)
+        self.groups = [Group(part, firsts, lengths, keys, self.total) for part in grouped(lengths, keys)]
+        for group in self.groups:
+            group.to(device)
+        self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def _gather(self, runs: Sequence[Run], places: dict[Path, int]) -> Any:
+        """Lay out the cached keys that the pass needs; returns the slots on the way to a position of a path."""
+        needed: dict[Path, int] = {}
+        for run in runs:
+            for path, end in run.before.chain(run.start):
+                if path not in places:
+                    needed[path] = max(end, needed.get(path, 0))
+        begins: dict[Path, int] = {}
+        self.cached = 0
+        self.context: list[torch.Tensor] = []
+        for path, end in needed.items():
+            assert path.cache is not None
+            self.context.append(path.cache[..., : end - path.start, :])
+            begins[path] = self.cached
+            self.cached += end - path.start
+        begins.update((path, self.cached + first) for path, first in places.items())
+        whole: dict[tuple[Path, int], torch.Tensor] = {}
+
+        def slots(path: Path, end: int) -> torch.Tensor:
+            if (path, end) not in whole:
+                parts = [torch.arange(stop - p.start) + begins[p] for p, stop in path.chain(end)]
+                whole[path, end] = torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long)
+            return whole[path, end]
+
+        return slots
+
+    def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float,
+               softcap: float | None, window: int | None) -> torch.Tensor:  # fmt: skip
+        """Attention of the next layer. `query` is `(1, heads, tokens, width)`; the result `(1, tokens, heads, width)`.
+
+        Raises:
+            UnpackableError: a key lies outside the layer's sliding window.
+        """
+        if window is not None and any(group.slots > window for group in self.groups):
+            raise UnpackableError(f"a sliding window of {window}")
+        layer = len(self.layers)
+        self.layers.append((key[0], value[0]))
+        keys = torch.cat([*(part[0, layer] for part in self.context), key[0]], 1)
+        values = torch.cat([*(part[1, layer] for part in self.context), value[0]], 1)
+        asking = query[0].transpose(0, 1)
+        heads, shared = key.shape[1], query.shape[1] // key.shape[1]
+        out = asking.new_empty(self.total + 1, heads * shared, value.shape[-1])
+        for group in self.groups:
+            n, rows, slots = group.count, group.rows, group.slots
+            # Queries that share a key head lie side by side: (heads * runs, shared * rows, width).
+            q = asking.index_select(0, group.queries).view(n, rows, heads, shared, -1).permute(2, 0, 3, 1, 4)
+            q = q.reshape(heads * n, shared * rows, -1)
+            k = keys.index_select(1, group.keys).view(heads * n, slots, -1)
+            v = values.index_select(1, group.keys).view(heads * n, slots, -1)
+            seen = _weighed(q, k, v, group.mask(heads, shared, q.dtype), scale, softcap)
+            seen = seen.view(heads, n, shared, rows, -1).permute(1, 3, 0, 2, 4).reshape(n * rows, heads * shared, -1)
+            out.index_copy_(0, group.targets, seen)
+        return out[: self.total].unsqueeze(0)
+
+    def caches(self) -> torch.Tensor:
+        """Keys and values of the new tokens, `(2, layers, heads, tokens, width)`, once the pass is done.
+
+        Raises:
+            UnpackableError: keys and values, or layers, differ in shape.
+        """
+        shapes = {part.shape for layer in self.layers for part in layer}
+        if len(shapes) != 1:
+            raise UnpackableError(f"keys and values of shapes {shapes}")
+        return torch.stack([torch.stack(parts) for parts in zip(*self.layers, strict=True)])
+
+
+def _weighed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, scale: float,
+             softcap: float | None) -> torch.Tensor:  # fmt: skip
+    """Attention of `(batch, rows, width)` queries over `(batch, slots, width)` keys and values."""
+    fused = q.device.type != "cpu" or mask.numel() > LARGEST
+    if softcap is None and fused:
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+    if softcap is None:
+        scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=scale)
+    else:
+        scores = torch.tanh(torch.bmm(q, k.transpose(1, 2)) * (scale / softcap)) * softcap + mask
+    return torch.bmm(scores.softmax(-1), v)
+
+
+def _cut(
+    firsts: Sequence[int], lengths: Sequence[int], keys: Sequence[torch.Tensor]
+) -> tuple[list[int], list[int], list[torch.Tensor]]:
+    """Long runs cut into stretches of at most `STRETCH` queries, each with the keys that it can see."""
+    cut: list[tuple[int, int, torch.Tensor]] = []
+    for first, length, own in zip(firsts, lengths, keys, strict=True):
+        for begin in range(0, length, STRETCH):
+            end = min(begin + STRETCH, length)
+            cut.append((first + begin, end - begin, own[: len(own) - length + end]))
+    return [c[0] for c in cut], [c[1] for c in cut], [c[2] for c in cut]
+
+
+def grouped(lengths: Sequence[int], keys: Sequence[torch.Tensor]) -> list[list[int]]:
+    """Runs in groups of similar shape: another group costs about `WORTH` cells of padding."""
+    order = sorted(range(len(lengths)), key=lambda i: (-(-lengths[i] // 8), len(keys[i]), lengths[i]))
+    groups: list[list[int]] = []
+    rows = slots = exact = 0
+    for i in order:
+        area = lengths[i] * len(keys[i])
+        wide, long = max(rows, lengths[i]), max(slots, len(keys[i]))
+        padded = (len(groups[-1]) + 1) * wide * long if groups else 0
+        if groups and padded <= min(1.1 * (exact + area) + WORTH, LARGEST / 64):
+            groups[-1].append(i)
+            rows, slots, exact = wide, long, exact + area
+        else:
+            groups.append([i])
+            rows, slots, exact = lengths[i], len(keys[i]), area
+    return groups
+
+
+def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on the model's device; from pinned memory where that is a GPU, so that nobody waits for the copy."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+_PASS: ContextVar[Pack | None] = ContextVar("pass", default=None)
+
+
+def attend(module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any,
+           scaling: float | None = None, softcap: float | None = None, sliding_window: int | None = None,
+           s_aux: Any = None, **_: Any) -> tuple[torch.Tensor, None]:  # fmt: skip
+    """An attention function as transformers calls it, layer by layer, within `Packed.forward`."""
+    pack = _PASS.get()
+    if pack is None or mask is not None or s_aux is not None or not getattr(module, "is_causal", True):
+        raise UnpackableError("attention that is not plain and causal")
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    return pack.attend(query, key, value, scale, softcap, sliding_window), None
+
+
+def forward(body: Any, pack: Pack) -> torch.Tensor:
+    """Hidden states at the last token of each run, `(runs, width)`; the pack then has its keys and values.
+
+    The model is switched to `attend` for the length of the call.
+
+    Raises:
+        UnpackableError: the model does not let its attention be done here.
+    """
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    if NAME not in ALL_ATTENTION_FUNCTIONS:
+        ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
+    before = body.config._attn_implementation
+    token = _PASS.set(pack)
+    body.config._attn_implementation = NAME
+    try:
+        states = body(input_ids=pack.ids, position_ids=pack.positions, use_cache=False).last_hidden_state
+    finally:
+        body.config._attn_implementation = before
+        _PASS.reset(token)
+    if not pack.layers:
+        raise UnpackableError("a model with attention of its own")
+    return states[0].index_select(0, pack.last)  # type: ignore[no-any-return]
