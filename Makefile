@@ -45,7 +45,7 @@ lint: $(READY)
 	$(BIN)/python -m pytest -q tests/test_layout.py
 
 bench: $(READY)
-	$(BIN)/python tests/bench/scorer.py
+	$(BIN)/python tests/bench
 
 clean:
 	rm -rf .venv build *.egg-info runs
