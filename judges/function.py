@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ from ..corpora.names import load_user
 from ..corpora.records import Item, Verdict
 from .judge import Judge, logit, made
 
-_FIELDS = ("question", "reference", "response", "problem")
+_FIELDS = {
+    "question": attrgetter("problem.question"),
+    "reference": attrgetter("problem.reference"),
+    "response": attrgetter("response"),
+    "problem": attrgetter("problem"),
+}
 
 
 class FunctionJudge:
@@ -36,6 +42,7 @@ class FunctionJudge:
         self.function = function
         self.name = name or f"function:{getattr(function, '__name__', type(function).__name__)}"
         self.threshold = threshold
+        self._odds = logit(threshold)
         self.fields = _fields(function, self.name)
         self.fingerprint = hashlib.sha256(f"{self.name} {threshold} {digest_of(function)}".encode()).hexdigest()[:16]
 
@@ -44,7 +51,8 @@ class FunctionJudge:
         if self.fields is None:
             answers = list(self.function(list(items)))
         else:
-            answers = [self.function(**{f: _field(item, f) for f in self.fields}) for item in items]
+            fields = [(name, _FIELDS[name]) for name in self.fields]
+            answers = [self.function(**{name: get(item) for name, get in fields}) for item in items]
         return [self._verdict(a) for a in answers]
 
     def _verdict(self, answer: Any) -> Verdict:
@@ -63,7 +71,7 @@ class FunctionJudge:
             ) from error
         if not 0 <= score <= 1:  # false for NaN too
             raise JudgeError(f"judge {self.name} returned {score}; scores lie in [0, 1]")
-        return Verdict(score, logit(score) - logit(self.threshold), score >= self.threshold)
+        return Verdict(score, logit(score) - self._odds, score >= self.threshold)
 
 
 def _fields(function: Callable[..., Any], name: str) -> list[str] | None:
@@ -84,15 +92,6 @@ def _fields(function: Callable[..., Any], name: str) -> list[str] | None:
         return None
     written = ", ".join(p.name for p in needed)
     raise UsageError(f"judge {name} takes ({written}); take (items) or some of {', '.join(_FIELDS)}")
-
-
-def _field(item: Item, name: str) -> Any:
-    return {
-        "question": item.problem.question,
-        "reference": item.problem.reference,
-        "response": item.response,
-        "problem": item.problem,
-    }[name]
 
 
 def from_spec(spec: str, *, threshold: float | None = None) -> Judge:
