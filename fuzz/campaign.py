@@ -146,9 +146,7 @@ class Campaign:
             self.gate.consider([Ask(u.cell.problem, c) for u, b in zip(active, batches, strict=True) for c in b])
         )
         parts = [list(islice(answers, len(batch))) for batch in batches]
-        with self.store.transaction():
-            for unit, part in zip(active, parts, strict=True):
-                self._record(unit.cell, part)
+        self._record([unit.cell for unit in active], parts)
         joined: list[Search | Shrink] = []
         for unit, part in zip(active, parts, strict=True):
             if isinstance(unit, Search):
@@ -157,15 +155,17 @@ class Campaign:
                 unit.cell.go_on()
         return [*self._keep(active), *joined]
 
-    def _record(self, cell: Cell, answers: Sequence[Answer]) -> None:
-        """Store the trials of what is new in a cell, and tell it all."""
+    def _record(self, cells: Sequence[Cell], parts: Sequence[Sequence[Answer]]) -> None:
+        """Store the trials of what is new in each cell, and tell it all."""
         self.store.add_trials(
             [
                 (cell.number, query, row, trial.candidate.op, trial.candidate.parent, trial.truth)
+                for cell, answers in zip(cells, parts, strict=True)
                 for query, (trial, row) in enumerate(answers[: cell.new], cell.queries + 1)
             ]
         )
-        cell.tell([a.trial for a in answers])
+        for cell, answers in zip(cells, parts, strict=True):
+            cell.tell([a.trial for a in answers])
 
     def _look(self, search: Search, trials: Sequence[Trial]) -> list[Shrink]:
         """Confirm what fools at a level not found yet; end the search at its goal."""

@@ -61,6 +61,7 @@ def measure(trials: int, attack: str = "strings") -> dict[str, Any]:
         campaign = Campaign(gate, problems, [chosen], Objective("accept", 1.0), seeds=seeds, budget=Budget(BUDGET))
         cpu, wall = time.process_time(), time.perf_counter()
         campaign.run()
+        store.flush()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         (made,) = store.db.execute("SELECT COUNT(*) FROM trials").fetchone()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
