@@ -92,13 +92,11 @@ _LEET = str.maketrans("013457@$|!", "oieastasii")
 _ROMAN = re.compile(r"(?<![A-Za-z])(?:[IVXLCDM]{1,20}|[ivxlcdm]{3,20})(?![A-Za-z])")
 # Anything that makes a minus of a plus, or the reverse, somewhere in the text: then both signs are allowed.
 _TURNS_POSITIVE = re.compile(r"abs\b|opposite|absolute|magnitude|modulus|negat(?:e|ed|ing|ion)\b|flip")
-_TURNS_NEGATIVE = re.compile(
-    any_of(
-        ["minus", "neg", "below", "under", "opposite", "loss", "lose", "lost", "owe", "debt", "deficit", "decreas"]
-        + ["drop", "fall", "fell", "down", "less", "additive inverse"]
-    )
-    + r"|\([$€£]?\d[\d.,]*\)"
-)
+_NEGATING = (
+    "minus", "neg", "below", "under", "opposite", "loss", "lose", "lost", "owe", "debt", "deficit", "decreas", "drop",
+    "fall", "fell", "down", "less", "additive inverse",
+)  # fmt: skip
+_TURNS_NEGATIVE = re.compile(any_of(_NEGATING) + r"|\([$€£]?\d[\d.,]*\)")
 _DISGUISE = re.compile(r"[0-9][,']?[a-z|]|[a-z|][,']?[0-9]")
 _DIGIT = re.compile("[0-9]")
 _POINT = re.compile(r"\.\d|[$€£]")
@@ -139,6 +137,9 @@ def may_state(reference: Reference, cased: str, text: str) -> bool:
 
     Most of what a search tries is nonsense with no number in it, or with a few plain digits that are not the
     reference's. To say so takes a few searches; to read a text takes ten times as long.
+
+    Raises:
+        TooMuch: as `_standing` does for this response.
     """
     if not text.isascii() or len(text) > _LONGEST or reference.odd or _may_tell(text) or _may_spell(reference, text):
         return True
@@ -154,7 +155,7 @@ def may_state(reference: Reference, cased: str, text: str) -> bool:
         return True
     if ("/" in text and PART.search(text)) or ("!" in text and FACTORIAL.search(text)):
         return True
-    return any(_may_count(reference, layout) for layout in {text, bare})
+    return any(_may_count(reference, layout) for layout in dict.fromkeys((text, bare)))
 
 
 def _may_count(reference: Reference, layout: str) -> bool:

@@ -53,7 +53,7 @@ class Line:
     def __init__(self, worker: Worker | None) -> None:
         self.worker = worker
         self.stopped = threading.Event()
-        self.last: Future[Any] | None = None
+        self.sent: list[Future[Any]] = []
 
     def send(self, begin: Callable[[], Work[Result]]) -> Work[Result]:
         """Begin a job now and pass its work on; returns what waits for the result."""
@@ -64,14 +64,14 @@ class Line:
         except Exception as error:  # its turn to be raised comes after the results before it
             work = _raising(error)
         future: Future[Result] = Future()
-        self.last = future
+        self.sent = [*self.sent[-1:], future]
         self.worker.put(future, work, self.stopped)
         return future.result
 
     def leave(self) -> None:
         """Nothing that waits is begun any more; what still runs, because the caller was interrupted, is too."""
         self.stopped.set()
-        if self.worker is not None and self.last is not None and not self.last.done():
+        if self.worker is not None and any(future.running() for future in self.sent):
             self.worker.interrupt()
 
 
@@ -111,17 +111,23 @@ class Worker:
 
 
 def _serve(jobs: queue.SimpleQueue[Any]) -> None:
-    while (job := jobs.get()) is not None:
-        future, work, stopped = job
-        if stopped.is_set():
-            future.cancel()
-            continue
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            stopped.set()
-            future.set_exception(error)
-            if isinstance(error, KeyboardInterrupt):
-                return
-        finally:
-            del job, future, work  # while it waits it holds no batch
+    try:
+        while (job := jobs.get()) is not None:
+            _do(*job)
+            del job  # while it waits it holds no batch
+    except KeyboardInterrupt:
+        return
+
+
+def _do(future: Future[Any], work: Work[Any], stopped: threading.Event) -> None:
+    if stopped.is_set():
+        future.cancel()
+        return
+    future.set_running_or_notify_cancel()
+    try:
+        result = work()
+    except BaseException as error:
+        stopped.set()
+        future.set_exception(error)
+    else:
+        future.set_result(result)

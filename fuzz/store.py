@@ -249,8 +249,8 @@ class Store:
         ]  # fmt: skip
         with self.transaction():
             self.db.executemany(
-                "INSERT INTO verdicts (id, place, key, judge, problem, repeat, step, response, score, margin, accepted, "
-                "parsed, text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO verdicts (id, place, key, judge, problem, repeat, step, response, score, margin, "
+                "accepted, parsed, text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
         self._last_row += len(rows)

@@ -98,9 +98,9 @@ def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
             raise UsageError(f"judge {spec.name} is made already; set {', '.join(options)} when it is made")
         return spec
     if callable(spec):
-        from .function import FunctionJudge
+        from .function import from_function
 
-        return FunctionJudge(spec, **options)
+        return from_function(spec, **options)
     raise UsageError(f"{spec!r} is no judge; give a name, a function, or an object with name, fingerprint and score")
 
 
