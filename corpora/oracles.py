@@ -178,13 +178,14 @@ def _may_spell(reference: Reference, text: str) -> bool:
     """Whether a spelling of the reference stands in the text, whatever its sign."""
     if reference.short and reference.short.search(text):
         return True
-    run = text.translate(_TO_LETTERS).replace("and", "")
-    if any(way in run for way in reference.long):
-        return True
-    if not reference.long or not _LEET_SIGN.search(text):
-        return False
-    run = text.translate(_LEET).translate(_TO_LETTERS).replace("and", "")
-    return any(way in run for way in reference.long)
+    runs = [text.translate(_TO_LETTERS).replace("and", "")]
+    if _LEET_SIGN.search(text):
+        runs.append(text.translate(_LEET).translate(_TO_LETTERS).replace("and", ""))
+    for run in runs:
+        for way in reference.long:  # a loop: `any` would cost more than what it looks at
+            if way in run:
+                return True
+    return False
 
 
 def _standing(reference: Reference, cased: str, text: str) -> str:
