@@ -89,7 +89,7 @@ _LATEX: tuple[_Rewrite, ...] = (
     (re.compile(r"\\[,;:! ]|(?<!\w)~"), " "),
     (re.compile(r"\\([$%])"), r"\1"),
 )
-_MARKUP = re.compile(
+MARKUP = re.compile(
     r"\*\*+|__+|`|~~|</?[a-z][^<>]{0,60}>|\\[a-z]{1,20}\s?\{|[{}]|\\[()\[\]]|\$(?!\d)|\$(?=[^$\n]{1,60}\$)"
 )
 _PHRASES: tuple[_Rewrite, ...] = (
@@ -113,6 +113,8 @@ _PHRASES: tuple[_Rewrite, ...] = (
     (re.compile(r"\bhalved\b"), "/ 2"),
     (re.compile(r"\bper cent\b"), "%"),
 )
+#: Operators in words that bring digits of their own.
+NUMERIC_PHRASES = ("squared", "cubed", "halved", "twice", "double", "triple", "thrice")
 _HAS_PHRASE = re.compile(
     r"\*\*|minus|negative|divided by|over|out of|multiplied by|times|of |to the|squared|cubed|than|plus|added|less|"
     r" in | from |div |halved|twice|double|triple|thrice|per cent"
@@ -140,7 +142,7 @@ def _latex(text: str) -> str:
     return text
 
 
-_SEPARATED = re.compile(r"\d[.,' _·]\d")
+SEPARATED = re.compile(r"\d[.,' _·]\d")
 _GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d\d)*(?:([,'_ ])\d{3})(?:\1\d{3})*(?!\d)")
 _EUROPEAN = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:[.' ]\d{3})+(?:,\d+)?(?!\d)")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
@@ -151,7 +153,7 @@ _DOTTED = re.compile(r"(?<![\d.])\d+(?:\.\d+){2,}")
 def readings(text: str) -> Iterator[str]:
     """`text` in every way that its separators may be meant: `1.000` is 1 or 1000; `12,5` is 12.5 or 12, 5."""
     yield text
-    if not _SEPARATED.search(text) and "·" not in text:
+    if not SEPARATED.search(text) and "·" not in text:
         return
     seen = {text}
     for other in (
@@ -169,7 +171,7 @@ def readings(text: str) -> Iterator[str]:
 
 def primary(text: str) -> str:
     """`text` as an English reader takes its separators: `1,000` is 1000, `12,5` can only be 12.5."""
-    return _LONE_COMMA.sub(r"\1.\2", _GROUPED.sub(_joined, text)) if _SEPARATED.search(text) else text
+    return _LONE_COMMA.sub(r"\1.\2", _GROUPED.sub(_joined, text)) if SEPARATED.search(text) else text
 
 
 def _joined(match: re.Match[str]) -> str:
@@ -178,7 +180,7 @@ def _joined(match: re.Match[str]) -> str:
 
 def unmarked(text: str) -> str:
     """`text` with spaces for Markdown, HTML and LaTeX wrappers, so that `2**72` is not made 272."""
-    return _MARKUP.sub(" ", text)
+    return MARKUP.sub(" ", text)
 
 
 def layouts(text: str) -> Iterator[str]:
@@ -188,14 +190,19 @@ def layouts(text: str) -> Iterator[str]:
     as its sign (`the product of 16 and 17`).
     """
     yield text
-    if _MARKUP.search(text):
-        yield _MARKUP.sub("", text)
-    if _PART.search(text) or "half" in text or "quarter" in text:
+    if MARKUP.search(text):
+        yield MARKUP.sub("", text)
+    if PART.search(text) or "half" in text or "quarter" in text:
         yield _as_decimals(rewrite(_as_decimals(text)))
-    if _FACTORIAL.search(text):
-        yield _FACTORIAL.sub(lambda m: str(math.factorial(int(m[0][:-1]))), text)
-    if "product" in text or "multipl" in text:
+    if FACTORIAL.search(text):
+        yield FACTORIAL.sub(lambda m: str(math.factorial(int(m[0][:-1]))), text)
+    if has_product(text):
         yield _AND.sub("*", text)
+
+
+def has_product(text: str) -> bool:
+    """Whether an `and` or a comma in the text may be the sign of a product."""
+    return "product" in text or "multipl" in text
 
 
 def _as_decimals(text: str) -> str:
@@ -210,12 +217,12 @@ def _decimal(match: re.Match[str]) -> str:
     return match[0] if rest or thousandths >= 1000 else f"{whole}.{thousandths:03d}"
 
 
-_PART = re.compile(r"\d/\d")
+PART = re.compile(r"\d/\d")
 _AND = re.compile(r"\band\b|,")
 _MIXED = re.compile(r"(?<![\d.])(\d{1,9})(?:\s{1,3}(?:and\s)?|-)(\d{1,3})/(\d{1,3})(?![\d/])")
 _PART_OF_UNIT = re.compile(r"(?<![\d.])()(\d{1,3})/(\d{1,3})(?=\s?[a-z])")
 _BARE_UNIT = re.compile(r"(?<![\da-z.])(?<!\d\s)([a-z]{4,9})\s(?=and\s\d/\d)")
-_FACTORIAL = re.compile(r"(?<![\d.])(?:1\d|\d)!")
+FACTORIAL = re.compile(r"(?<![\d.])(?:1\d|\d)!")
 _HALF_MORE = re.compile(r"(?<![\d./])(\d{1,9})\s?([a-z]{1,9})\s(and\s\d/\d)(?!\d|\s?(?!and\b)[a-z])")
 _BEFORE = re.compile(r"[^\w]{0,12}\Z")
 _MINUS = re.compile(r"(?:\A|[\s(=:{\[\"'$])-[$€£]?\Z")

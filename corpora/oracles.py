@@ -10,12 +10,28 @@ import re
 from itertools import pairwise
 from typing import Protocol
 
-from .answers import UNREAD, clean, layouts, primary, readings, rewrite, signs, symbols, unmarked
+from .answers import (
+    FACTORIAL,
+    MARKUP,
+    NUMERIC_PHRASES,
+    PART,
+    SEPARATED,
+    UNREAD,
+    clean,
+    has_product,
+    layouts,
+    primary,
+    readings,
+    rewrite,
+    signs,
+    symbols,
+    unmarked,
+)
 from .names import lookup
 from .quantities import TooMuch, Value, scan
 from .records import Problem, Ruling, Truth
 from .reference import Reference, read_reference
-from .spelling import NUMBER_WORD, roman
+from .spelling import HINTS, NUMBER_WORD, any_of, roman
 from .units import ODD_UNITS, UNITS
 
 #: Oracles by name: lazy strings, as in every table.
@@ -60,7 +76,7 @@ class ExactOracle:
         cased = clean(response)
         text = cased.casefold()
         try:
-            where = _standing(reference, cased, text)
+            where = _standing(reference, cased, text) if may_state(reference, cased, text) else ""
             if not where:
                 return Ruling(Truth.WRONG, _absence(reference, text))
             if _answers(reference, text):
@@ -76,10 +92,11 @@ _LEET = str.maketrans("013457@$|!", "oieastasii")
 _ROMAN = re.compile(r"(?<![A-Za-z])(?:[IVXLCDM]{1,20}|[ivxlcdm]{3,20})(?![A-Za-z])")
 # Anything that makes a minus of a plus, or the reverse, somewhere in the text: then both signs are allowed.
 _TURNS_POSITIVE = re.compile(r"abs\b|opposite|absolute|magnitude|modulus|negat(?:e|ed|ing|ion)\b|flip")
-_TURNS_NEGATIVE = re.compile(
-    r"minus|neg|below|under|opposite|loss|lose|lost|owe|debt|deficit|decreas|drop|fall|fell|down|less"
-    r"|additive inverse|\([$€£]?\d[\d.,]*\)"
-)
+_NEGATING = (
+    "minus", "neg", "below", "under", "opposite", "loss", "lose", "lost", "owe", "debt", "deficit", "decreas", "drop",
+    "fall", "fell", "down", "less", "additive inverse",
+)  # fmt: skip
+_TURNS_NEGATIVE = re.compile(any_of(_NEGATING) + r"|\([$€£]?\d[\d.,]*\)")
 _DISGUISE = re.compile(r"[0-9][,']?[a-z|]|[a-z|][,']?[0-9]")
 _DIGIT = re.compile("[0-9]")
 _POINT = re.compile(r"\.\d|[$€£]")
@@ -90,11 +107,12 @@ _CLOCK_WORDS = re.compile("noon|midday|midnight")
 _ONE_UNIT = re.compile(rf"an? (?:{'|'.join(word for word in UNITS if len(word) > 2)})")
 _LONGEST = 30_000
 # Place values and sums in words: what they come to is not worked out.
-_DESCRIBED = re.compile(
-    r"\b(?:tens|ones|units|hundreds|take away|taken away|subtracted|subtract|reduced by|increased by|decreased by"
-    r"|short of|lots of|difference of|difference between|sum of|product of|added to|more than|less than|times over"
-    r"|\w+ times)\b"
-)
+_DESCRIPTIONS = (
+    "tens", "ones", "units", "hundreds", "take away", "taken away", "subtracted", "subtract", "reduced by",
+    "increased by", "decreased by", "short of", "lots of", "difference of", "difference between", "sum of",
+    "product of", "added to", "more than", "less than", "times over",
+)  # fmt: skip
+_DESCRIBED = re.compile(rf"\b(?:{'|'.join(_DESCRIPTIONS)}|\w+ times)\b")
 _HALF, _QUARTER = re.compile(r"\bhalf\b"), re.compile(r"\bquarter\b")
 _SPOKEN_ZERO = re.compile(r"(?<!\d)0[ -](?=\d(?!\d))")
 _LONE_HOUR = re.compile(r"(?<![\d:.])\d{1,2}(?!\d|\s?[:.h]\s?\d)")
@@ -103,6 +121,71 @@ _FUNCTION = re.compile(
     r"(?:√|sqrt|root|factorial|mod|log|ln|choose|hex|base)(?: of)?[^a-z\d]{0,4}\d"
     r"|0[xb][0-9a-f]|\d\s?(?:factorial|choose)"
 )
+
+
+# What `may_state` looks for. Any word that matters in a text without digits, in one pattern:
+_TELLING = re.compile(any_of([*HINTS, *_DESCRIPTIONS, " times", *NUMERIC_PHRASES, "noon", "midday", "midnight"]))
+_ARTICLE = re.compile(r"an?[^a-z]")
+_UNIT_NAMED = re.compile(any_of(word for word in UNITS if len(word) > 2))
+_MARKS = re.compile(r"[*_`~<{}$\\]")
+_LEET_SIGN = re.compile(r"[013457@$|!]")
+_TO_LETTERS = {point: chr(point) if chr(point) in "abcdefghijklmnopqrstuvwxyz" else None for point in range(128)}
+
+
+def may_state(reference: Reference, cased: str, text: str) -> bool:
+    """Whether a response has to be read at all: where this is False, `_standing` finds nothing.
+
+    Most of what a search tries is nonsense with no number in it, or with a few plain digits that are not the
+    reference's. To say so takes a few searches; to read a text takes ten times as long.
+
+    Raises:
+        TooMuch: as `_standing` does for this response.
+    """
+    if not text.isascii() or len(text) > _LONGEST or reference.odd or _may_tell(text) or _may_spell(reference, text):
+        return True
+    if _ROMAN.search(cased) and reference.values and _is_roman(reference.values[0][0], cased, any_sign=True):
+        return True
+    bare = MARKUP.sub("", text) if _MARKS.search(text) else text
+    if bare is not text and _may_tell(bare):
+        return True
+    if not _DIGIT.search(text):
+        return False
+    # Digits, and nothing that would become one: where each layout has one reading, this is all that `_standing` does.
+    if "\\" in text or "andand" in text or has_product(text) or _FUNCTION.search(text):
+        return True
+    if ("/" in text and PART.search(text)) or ("!" in text and FACTORIAL.search(text)):
+        return True
+    return any(_may_count(reference, layout) for layout in dict.fromkeys((text, bare)))
+
+
+def _may_count(reference: Reference, layout: str) -> bool:
+    """Whether the digits of a layout without number words state the reference, or can be read in several ways."""
+    stated = symbols(layout)
+    return bool(
+        SEPARATED.search(stated)
+        or _has_digits(reference, stated, any_sign=True)
+        or (reference.clock is not None and _tells_time(reference.clock, layout))
+        or (reference.values and _has_value(reference, stated, any_sign=True))
+    )
+
+
+def _may_tell(text: str) -> bool:
+    """Whether a word stands in the text that brings a number, or describes one."""
+    return bool(_TELLING.search(text) or (_ARTICLE.search(text) and _UNIT_NAMED.search(text)))
+
+
+def _may_spell(reference: Reference, text: str) -> bool:
+    """Whether a spelling of the reference stands in the text, whatever its sign."""
+    if reference.short and reference.short.search(text):
+        return True
+    runs = [text.translate(_TO_LETTERS).replace("and", "")]
+    if _LEET_SIGN.search(text):
+        runs.append(text.translate(_LEET).translate(_TO_LETTERS).replace("and", ""))
+    for run in runs:
+        for way in reference.long:  # a loop: `any` would cost more than what it looks at
+            if way in run:
+                return True
+    return False
 
 
 def _standing(reference: Reference, cased: str, text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from .units import UNITS
 
@@ -84,6 +85,24 @@ COUNT_WORDS: dict[int, str] = {
     1000: "grand",
 }
 
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern that matches where any of the words stands, by common beginnings: far quicker than one by one."""
+    after: dict[str, list[str]] = {}
+    for word in words:
+        after.setdefault(word[:1], []).append(word[1:])
+    ends = after.pop("", None) is not None
+    if ends or not after:  # what follows a whole word need not be looked at
+        return ""
+    branches = [re.escape(first) + any_of(rest) for first, rest in sorted(after.items())]
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+_BEGINNINGS = frozenset({*_SMALL, *_PARTS, *_SCALES, "a", "an"} - _NEED_COUNT)
+
+#: Words without which `numeralise` changes nothing, other than an article before a unit.
+HINTS = frozenset({*_SMALL, *_SCALES, *_PARTS, "point"})
+
 _LARGEST = 10**18
 _UNIT_WORDS = [word for word in UNITS if len(word) > 3]
 _STEMS = sorted({*_SMALL, *_SCALES, *_PARTS, "and", "point", "minus", "negative", *_UNIT_WORDS}, key=len, reverse=True)
@@ -92,8 +111,7 @@ _ANY_STEM = f"(?:{'|'.join(_STEMS)})"
 # near miss (`oneone...x`) is given up in one pass.
 _STEM = re.compile(f"{_ANY_STEM}(?={_ANY_STEM}|(?![a-z]))")
 _GLUED = re.compile(f"(?<![a-z])(?:{_STEM.pattern})++(?![a-z])")
-# Only literal beginnings, no \\b: then the regex engine skips to them.
-_HINT = re.compile("|".join(sorted({*_SMALL, *_SCALES, *_PARTS, "point", "an? [a-z]"}, key=len, reverse=True)))
+_HINT = re.compile(rf"{any_of(HINTS)}|an? [a-z]")
 _PIECE = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[^a-z\d]+")
 _GLUE = re.compile(r"(?:[^\S\n]|[,–-]){1,4}")
 _POINT = re.compile(r"(?:(?<![\d.])(\d+)[\s-]{1,3})?\bpoint\b[\s-]{1,3}((?:\d+[\s-]{0,3})++)")
@@ -101,9 +119,10 @@ _BIG = (("hundred", 100), ("thousand", 10**3), ("million", 10**6), ("billion", 1
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 #: A number word, as a part of any longer run of letters.
-NUMBER_WORD = re.compile("|".join(sorted({*_SMALL, *_SCALES, *_PARTS} - {"oh"}, key=len, reverse=True)))
+NUMBER_WORD = re.compile(any_of(HINTS - {"oh", "point"}))
 
 
+@lru_cache(maxsize=64)  # an oracle reads a text more than once
 def numeralise(text: str) -> str:
     """Lower-case `text` with numbers in words turned into digits: `two hundred and five` -> `205`, `half` -> `1/2`."""
     if not _HINT.search(text):
@@ -112,8 +131,9 @@ def numeralise(text: str) -> str:
     out = []
     place = 0
     while place < len(pieces):
-        number, after = _number(pieces, place)
-        out.append(number or pieces[place])
+        piece = pieces[place]
+        number, after = _number(pieces, place) if piece in _BEGINNINGS or "0" <= piece[0] <= "9" else ("", place)
+        out.append(number or piece)
         place = after if number else place + 1
     return _POINT.sub(lambda m: f"{m[1] or 0}.{re.sub('[^0-9]', '', m[2])} ", "".join(out))
 

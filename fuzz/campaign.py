@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -144,35 +145,37 @@ class Campaign:
         answers = iter(
             self.gate.consider([Ask(u.cell.problem, c) for u, b in zip(active, batches, strict=True) for c in b])
         )
-        parts = [[next(answers) for _ in batch] for batch in batches]
-        with self.store.transaction():
-            for unit, part in zip(active, parts, strict=True):
-                self._record(unit.cell, part)
+        parts = [list(islice(answers, len(batch))) for batch in batches]
+        self._record([unit.cell for unit in active], parts)
         joined: list[Search | Shrink] = []
         for unit, part in zip(active, parts, strict=True):
             if isinstance(unit, Search):
-                joined += self._look(unit, [a.trial for a in part])
+                joined += self._look(unit, [a.trial for a in part[: unit.cell.new]])
             if unit.cell.state == "running":
                 unit.cell.go_on()
         return [*self._keep(active), *joined]
 
-    def _record(self, cell: Cell, answers: Sequence[Answer]) -> None:
-        before = cell.queries
+    def _record(self, cells: Sequence[Cell], parts: Sequence[Sequence[Answer]]) -> None:
+        """Store the trials of what is new in each cell, and tell it all."""
         self.store.add_trials(
             [
-                (cell.number, before + i + 1, a.row, a.trial.candidate.op, a.trial.candidate.parent, a.trial.truth)
-                for i, a in enumerate(answers)
+                (cell.number, query, row, trial.candidate.op, trial.candidate.parent, trial.truth)
+                for cell, answers in zip(cells, parts, strict=True)
+                for query, (trial, row) in enumerate(answers[: cell.new], cell.queries + 1)
             ]
         )
-        cell.tell([a.trial for a in answers])
+        for cell, answers in zip(cells, parts, strict=True):
+            cell.tell([a.trial for a in answers])
 
     def _look(self, search: Search, trials: Sequence[Trial]) -> list[Shrink]:
         """Confirm what fools at a level not found yet; end the search at its goal."""
         shrinks = []
         before = search.cell.queries - len(trials)
         for place, trial in enumerate(trials):
+            if not trial.fools:
+                continue
             level = self.objective.level(trial.verdict)
-            if level is None or level in search.found or not trial.fools:
+            if level is None or level in search.found:
                 continue
             if level == "accepted" and search.found:
                 continue

@@ -30,42 +30,49 @@ class Cell:
         self.state: State = "running"
         self.error = ""
         self._generator = generator
-        self._known: dict[str, Trial] = {}
+        self.queries = 0
+        self.new = 0
+        # Hashes of the texts asked about. The texts and their verdicts are in the store; should two texts ever share
+        # their 64 bits, the second is answered all the same and not counted.
+        self._asked: set[int] = set()
         self._batch: list[Candidate] = []
+        self._trials: dict[str, Trial] = {}
         self._idle = 0
         self._advance(None)
 
-    @property
-    def queries(self) -> int:
-        return len(self._known)
-
     def pending(self) -> list[Candidate]:
-        """The distinct candidates of the current batch not asked before, as many as the budget allows."""
+        """The distinct candidates of the current batch: first the `new` ones, which are queries, as many as the budget
+        allows; then those that repeat what was asked before, which are free."""
         new: dict[str, Candidate] = {}
+        again: dict[str, Candidate] = {}
         for candidate in self._batch:
-            if candidate.text not in self._known:
-                new.setdefault(candidate.text, candidate)
-        return list(new.values())[: self.budget - self.queries]
+            text = candidate.text
+            (again if hash(text) in self._asked else new).setdefault(text, candidate)
+        fresh = list(new.values())[: self.budget - self.queries]
+        self.new = len(fresh)
+        return [*fresh, *again.values()]
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Take the trials of `pending()`, in order, without going on: the caller may want to stop here."""
-        self._idle = 0 if trials else self._idle + 1
-        self._known.update((t.text, t) for t in trials)
+        self._idle = 0 if self.new else self._idle + 1
+        self._trials = {t.candidate.text: t for t in trials}
+        self._asked.update([hash(t.candidate.text) for t in trials[: self.new]])
+        self.queries += self.new
 
     def go_on(self) -> None:
         """Send the batch's trials to the generator, or end the cell where the budget cut the batch short."""
-        if self._wants_more():
+        if any(c.text not in self._trials for c in self._batch):
             self.end("spent")
         elif self._idle >= PATIENCE:
             self.end("stuck")
         else:
-            self._advance([self._known[c.text] for c in self._batch])
+            self._advance([self._trials[c.text] for c in self._batch])
             if self.state == "running" and self.queries >= self.budget and self._wants_more():
                 self.end("spent")
 
     def _wants_more(self) -> bool:
         """The current batch holds something that has not been asked."""
-        return any(c.text not in self._known for c in self._batch)
+        return any(hash(c.text) not in self._asked for c in self._batch)
 
     def end(self, state: State) -> None:
         """Stop the generator and let its memory go; the query count stays."""
@@ -98,8 +105,9 @@ def _checked(candidate: object) -> Candidate:
     """
     if not isinstance(candidate, Candidate) or not isinstance(candidate.text, str):
         raise TypeError("an attack must yield lists of Candidate with a text")
-    if not all(isinstance(field, str) for field in (candidate.attack, candidate.op, candidate.parent or "")):
-        raise TypeError(f"attack and op of a Candidate are texts, its parent a text or None, not {candidate!r:.80}")
     for text in (candidate.text, candidate.attack, candidate.op, candidate.parent or ""):
-        text.encode()
+        if not isinstance(text, str):
+            raise TypeError(f"attack and op of a Candidate are texts, its parent a text or None, not {candidate!r:.80}")
+        if not text.isascii():
+            text.encode()
     return candidate

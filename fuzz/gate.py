@@ -3,109 +3,143 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from ..corpora.errors import UsageError
 from ..corpora.oracles import Oracle
-from ..corpora.records import Candidate, Item, Problem, Ruling, Trial
-from ..judges.judge import Judge, ask
-from .store import Key, Store, Stored
+from ..corpora.records import Candidate, Item, Problem, Ruling, Trial, Truth, Verdict
+from ..judges.judge import Judge, Staged, batch_of, begin
+from .pipeline import Job, Worker, in_turn
+from .store import Entry, Store, Stored, verdict_key
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A candidate for a problem. `repeat` > 0 asks again, alone in its batch, of what has been asked before."""
 
     problem: Problem
     candidate: Candidate
     repeat: int = 0
 
-    @property
-    def key(self) -> Key:
-        return self.problem.id, self.candidate.text, self.repeat
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A marked trial and the row of its verdict in the store."""
 
     trial: Trial
     row: int
 
 
-class Gate:
-    """Asks the judge what the store does not know, a batch at a time, each committed before the next."""
+Scored = tuple[list[Verdict], float]
 
-    def __init__(self, judge: Judge, oracle: Oracle, store: Store, *, batch: int = 128) -> None:
+
+class Gate:
+    """Asks the judge what the store does not know, a batch at a time, each committed before an attack sees it.
+
+    A judge that is `Staged` computes a batch on a thread of its own while this one prepares the next, has the oracle
+    rule on the texts, and commits the batch before. Other judges are asked on this thread, and no other is started.
+    """
+
+    def __init__(self, judge: Judge, oracle: Oracle, store: Store, *, batch: int | None = None) -> None:
+        """`batch` is the most responses of one call of the judge; by default what the judge likes (`batch_of`)."""
         self.judge = judge
+        self.oracle = oracle
         self.store = store
-        self.batch = batch
+        self.batch = batch_of(judge) if batch is None else batch
         self.step = 0
         self.asked = 0
         self.replayed = 0
-        self._rule = lru_cache(maxsize=1 << 14)(oracle.rule)
+        self._worker = Worker() if isinstance(judge, Staged) else None
 
     def ruling(self, problem: Problem, response: str) -> Ruling:
         """The oracle's word on a response."""
-        return self._rule(problem, response)
+        return self.oracle.rule(problem, response)
 
     def consider(self, asks: Sequence[Ask]) -> list[Answer]:
         """One answer for each ask, in order; every call is a step.
 
         Raises:
             JudgeError: the judge failed; all batches before are kept.
-            UsageError: a candidate's text is not valid Unicode.
+            UsageError: a candidate's text is not valid Unicode, or the run in the store is another one's.
         """
         self.step += 1
-        for batch in self._plan(asks):
-            self._fetch(batch)
-        return [self._answer(a) for a in asks]
+        keys = self._keys(asks)
+        wanted = dict(zip(keys, asks, strict=True))
+        known = self.store.find_verdicts(list(wanted))
+        items = {key: Item(a.problem, a.candidate.text) for key, a in wanted.items()}
+        truths: dict[bytes, Truth] = {}
+        missing = [batch for batch in self._plan(wanted, known) if self._is_missing(batch, wanted, known)]
+        jobs = [self._job(batch, wanted, items, truths) for batch in missing]
+        for batch, (verdicts, seconds) in zip(missing, in_turn(jobs, self._worker), strict=True):
+            entries = [Entry(k, wanted[k].problem.id, wanted[k].candidate.text, wanted[k].repeat) for k in batch]
+            stored = self.store.add_verdicts(self.judge.fingerprint, self.step, entries, verdicts, seconds)
+            known.update(zip(batch, stored, strict=True))
+            self.asked += len(batch)
+        self._rule((key for key in wanted if key not in truths), items, truths)
+        return [
+            Answer(Trial(a.candidate, items[key], known[key].verdict, truths[key]), known[key].row)
+            for key, a in zip(keys, asks, strict=True)
+        ]
 
-    def _plan(self, asks: Sequence[Ask]) -> list[list[Ask]]:
-        """Batches of what no earlier step has asked: by problem and length, alone where asked for."""
-        new = {a.key: a for a in asks if not self._known_before(a)}
-        order = {problem: i for i, problem in enumerate(dict.fromkeys(a.problem.id for a in new.values()))}
-        together = sorted(
-            (a for a in new.values() if a.repeat == 0),
-            key=lambda a: (order[a.problem.id], len(a.candidate.text), a.candidate.text),
-        )
-        batches = [together[i : i + self.batch] for i in range(0, len(together), self.batch)]
-        return batches + [[a] for a in new.values() if a.repeat > 0]
-
-    def _known_before(self, ask: Ask) -> bool:
-        stored = self._stored(ask)
-        return stored is not None and stored.step < self.step
-
-    def _stored(self, ask: Ask) -> Stored | None:
+    def _keys(self, asks: Sequence[Ask]) -> list[bytes]:
+        fingerprint = self.judge.fingerprint
+        text = ""
         try:
-            return self.store.find_verdict(self.judge.fingerprint, ask.key)
+            return [verdict_key(fingerprint, p.id, repeat, text := c.text) for p, c, repeat in asks]
         except UnicodeEncodeError as error:
-            raise UsageError(
-                f"attack {ask.candidate.attack} proposed text that is not valid Unicode: {ask.candidate.text[:40]!r}"
-            ) from error
+            attack = next(a.candidate.attack for a in asks if a.candidate.text == text)
+            raise UsageError(f"attack {attack} proposed text that is not valid Unicode: {text[:40]!r}") from error
 
-    def _fetch(self, batch: list[Ask]) -> None:
-        """Ask the judge about a batch, unless a run before this one got that far."""
-        stored = sum(self._stored(a) is not None for a in batch)
-        if stored == len(batch):
-            self.replayed += stored
-            return
-        if stored:
+    def _plan(self, wanted: dict[bytes, Ask], known: dict[bytes, Stored]) -> list[list[bytes]]:
+        """Batches of what no earlier step has asked: by problem and length, alone where asked for."""
+        order: dict[str, int] = {}
+        together: list[tuple[int, int, str, bytes]] = []
+        alone: list[list[bytes]] = []
+        for key, ask in wanted.items():
+            if key in known and known[key].step < self.step:
+                continue
+            if ask.repeat:
+                alone.append([key])
+            else:
+                text = ask.candidate.text
+                together.append((order.setdefault(ask.problem.id, len(order)), len(text), text, key))
+        together.sort()
+        batches = [together[i : i + self.batch] for i in range(0, len(together), self.batch)]
+        return [[key for *_, key in batch] for batch in batches] + alone
+
+    def _is_missing(self, batch: list[bytes], wanted: dict[bytes, Ask], known: dict[bytes, Stored]) -> bool:
+        """Whether the judge has to be asked about a batch: a run before this one may have got that far."""
+        stored = sum(key in known for key in batch)
+        if 0 < stored < len(batch):
             raise UsageError(
-                f"the run in {self.store.folder} cannot be replayed: attack {batch[0].candidate.attack} proposes "
-                "something else than when it was begun; use another --out"
+                f"the run in {self.store.folder} cannot be replayed: attack {wanted[batch[0]].candidate.attack} "
+                "proposes something else than when it was begun; use another --out"
             )
-        started = time.perf_counter()
-        verdicts = ask(self.judge, [Item(a.problem, a.candidate.text) for a in batch])
-        seconds = time.perf_counter() - started
-        self.store.add_verdicts(self.judge.fingerprint, self.step, [a.key for a in batch], verdicts, seconds)
-        self.asked += len(batch)
+        self.replayed += stored
+        return not stored
 
-    def _answer(self, ask: Ask) -> Answer:
-        stored = self._stored(ask)
-        assert stored is not None
-        truth = self.ruling(ask.problem, ask.candidate.text).truth
-        item = Item(ask.problem, ask.candidate.text)
-        return Answer(Trial(ask.candidate, item, stored.verdict, truth), stored.row)
+    def _job(
+        self, batch: list[bytes], wanted: dict[bytes, Ask], items: dict[bytes, Item], truths: dict[bytes, Truth]
+    ) -> Job[Scored]:
+        """Asking the judge about a batch; meanwhile the oracle rules on it."""
+        afresh = wanted[batch[0]].repeat > 0
+
+        def start() -> Callable[[], Scored]:
+            started = time.perf_counter()
+            finish = begin(self.judge, [items[key] for key in batch], afresh=afresh)
+            prepared = time.perf_counter() - started
+            return lambda: _timed(finish, prepared)
+
+        return Job(start, lambda: self._rule(batch, items, truths))
+
+    def _rule(self, keys: Iterable[bytes], items: dict[bytes, Item], truths: dict[bytes, Truth]) -> None:
+        rule = self.oracle.rule
+        for key in keys:
+            item = items[key]
+            truths[key] = rule(item.problem, item.response).truth
+
+
+def _timed(work: Callable[[], list[Verdict]], before: float) -> Scored:
+    """Verdicts and the seconds that they took, `before` and now."""
+    started = time.perf_counter()
+    verdicts = work()
+    return verdicts, before + time.perf_counter() - started

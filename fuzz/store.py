@@ -3,35 +3,38 @@
 Every verdict is committed before the attack that asked for it sees it, and is never paid for again: a run that is
 killed and started again replays its attacks from here. Verdicts carry the step at which they were first needed, so
 that a replay cuts its batches exactly as the first try did (in bf16 a score depends a little on its batch).
-Trials, finds and cells follow from the verdicts; a replay writes them anew.
+Trials, finds and cells follow from the verdicts; a replay writes them anew. So trials may be written a moment late.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..corpora.errors import UsageError
 from ..corpora.records import Problem, Truth, Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CONFIG_FILE, DATABASE_FILE, FINDS_FILE, REPORT_FILE = "config.json", "run.db", "finds.jsonl", "report.html"
 
+_META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS problems (id TEXT PRIMARY KEY, position INTEGER NOT NULL, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS verdicts (
-    id INTEGER PRIMARY KEY, judge TEXT NOT NULL, problem TEXT NOT NULL, digest BLOB NOT NULL, repeat INTEGER NOT NULL,
-    step INTEGER NOT NULL, response TEXT NOT NULL, score REAL NOT NULL, margin REAL NOT NULL,
+    id INTEGER PRIMARY KEY, place INTEGER NOT NULL, key BLOB NOT NULL, judge TEXT NOT NULL, problem TEXT NOT NULL,
+    repeat INTEGER NOT NULL, step INTEGER NOT NULL, response TEXT NOT NULL, score REAL NOT NULL, margin REAL NOT NULL,
     accepted INTEGER NOT NULL, parsed INTEGER NOT NULL, text TEXT NOT NULL, seconds REAL NOT NULL,
-    UNIQUE (judge, problem, digest, repeat));
+    digest BLOB AS (substr(key, 9)) VIRTUAL);
+CREATE INDEX IF NOT EXISTS places ON verdicts (place);
 CREATE TABLE IF NOT EXISTS cells (
     id INTEGER PRIMARY KEY, attack TEXT NOT NULL, problem TEXT NOT NULL, seed INTEGER NOT NULL, role TEXT NOT NULL,
     state TEXT NOT NULL, queries INTEGER NOT NULL, error TEXT NOT NULL);
@@ -42,9 +45,16 @@ CREATE TABLE IF NOT EXISTS finds (
     id INTEGER PRIMARY KEY, cell INTEGER NOT NULL, level TEXT NOT NULL, queries INTEGER NOT NULL, record TEXT NOT NULL);
 """
 
+#: The pages of the database that are kept in memory, in KiB, and those that the log collects before they are moved.
+_CACHE, _LOG_PAGES = 16_384, 4_096
+#: Trials that may wait to be written, and for how long.
+_TRIALS, _SECONDS = 4_096, 1.0
+_ROW = itemgetter(0, 1)
+#: Keys looked up in one statement.
+_LOOKED_UP = 512
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+
+class Stored(NamedTuple):
     """A verdict with its row and the step at which it was first needed."""
 
     row: int
@@ -52,7 +62,13 @@ class Stored:
     verdict: Verdict
 
 
-Key = tuple[str, str, int]  # problem id, response, repeat
+class Entry(NamedTuple):
+    """What a verdict is about, and the key under which it is found: `verdict_key` of the rest."""
+
+    key: bytes
+    problem: str
+    response: str
+    repeat: int
 
 
 class Store:
@@ -62,6 +78,9 @@ class Store:
         self.folder = folder
         self.db = connection
         self._lock = lock
+        self._last_row: int | None = None
+        self._trials: list[tuple[int, int, int, str, bytes | None, str]] = []
+        self._written = time.monotonic()
 
     @classmethod
     def create(cls, folder: Path, config: dict[str, Any]) -> Store:
@@ -97,9 +116,12 @@ class Store:
             connection = sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            connection.executescript(_TABLES)
+            connection.execute(f"PRAGMA cache_size=-{_CACHE}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            connection.execute(_META)
             store = cls(folder, connection, lock)
             store._check_schema()
+            connection.executescript(_TABLES)
             store.put("schema", SCHEMA_VERSION)
         return store
 
@@ -114,7 +136,7 @@ class Store:
     def in_memory(cls) -> Store:
         """A store that leaves nothing behind."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        connection.executescript(_TABLES)
+        connection.executescript(f"{_META};{_TABLES}")
         return cls(Path(), connection)
 
     @classmethod
@@ -132,14 +154,20 @@ class Store:
         with _readable(folder):
             connection = _open_to_read(folder / DATABASE_FILE)
             connection.execute("PRAGMA query_only=ON")
-            connection.execute("SELECT * FROM verdicts, cells, trials, finds, meta, problems LIMIT 1").fetchall()
             store = cls(folder, connection)
             store._check_schema()
+            connection.execute("SELECT * FROM verdicts, cells, trials, finds, meta, problems LIMIT 1").fetchall()
         return store
 
     def close(self) -> None:
-        """Release the folder."""
-        self.db.close()
+        """Write what is left and release the folder."""
+        try:
+            self.flush()
+        finally:
+            self.db.close()
+            self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -177,6 +205,7 @@ class Store:
 
     def rewind(self, problems: Sequence[Problem]) -> None:
         """Forget everything that follows from the verdicts; a replay writes it again."""
+        self._trials.clear()
         with self.transaction():
             for table in ("trials", "finds", "cells", "problems"):
                 self.db.execute(f"DELETE FROM {table}")
@@ -189,33 +218,43 @@ class Store:
         rows = self.db.execute("SELECT record FROM problems ORDER BY position")
         return [Problem.from_json(json.loads(record)) for (record,) in rows]
 
-    def find_verdict(self, judge: str, key: Key) -> Stored | None:
-        """What is known of a response, by the judge's fingerprint."""
-        problem, response, repeat = key
-        row = self.db.execute(
-            "SELECT id, step, score, margin, accepted, parsed, text FROM verdicts "
-            "WHERE judge = ? AND problem = ? AND digest = ? AND repeat = ?",
-            (judge, problem, digest(response), repeat),
-        ).fetchone()
-        if row is None:
-            return None
-        return Stored(row[0], row[1], Verdict(row[2], row[3], bool(row[4]), bool(row[5]), row[6]))
+    def find_verdicts(self, keys: Sequence[bytes]) -> dict[bytes, Stored]:
+        """What is known, by key; keys of which nothing is known are left out."""
+        found: dict[bytes, Stored] = {}
+        for start in range(0, len(keys), _LOOKED_UP):
+            part = keys[start : start + _LOOKED_UP]
+            # A power of two of places, the last key repeated: so few statements need not be compiled again.
+            places = 1 << (len(part) - 1).bit_length()
+            rows = self.db.execute(
+                "SELECT key, id, step, score, margin, accepted, parsed, text FROM verdicts "
+                f"WHERE place IN ({','.join('?' * places)})",
+                [*map(_place, part), *[_place(part[-1])] * (places - len(part))],
+            )
+            for key, row, step, score, margin, accepted, parsed, text in rows:
+                found[key] = Stored(row, step, Verdict(score, margin, bool(accepted), bool(parsed), text))
+        return found if found.keys() <= set(keys) else {key: found[key] for key in keys if key in found}
 
     def add_verdicts(
-        self, judge: str, step: int, keys: Sequence[Key], verdicts: Sequence[Verdict], seconds: float
-    ) -> None:
-        """Commit the verdicts of one batch, which took `seconds` in all."""
-        each = seconds / max(1, len(keys))
+        self, judge: str, step: int, entries: Sequence[Entry], verdicts: Sequence[Verdict], seconds: float
+    ) -> list[Stored]:
+        """Commit the verdicts of one batch, which took `seconds` in all; returns what `find_verdicts` will say."""
+        if self._last_row is None:
+            (self._last_row,) = self.db.execute("SELECT COALESCE(MAX(id), 0) FROM verdicts").fetchone()
+        first = self._last_row + 1
+        each = seconds / max(1, len(entries))
         rows = [
-            (judge, problem, digest(text), repeat, step, text, v.score, v.margin, v.accepted, v.parsed, v.text, each)
-            for (problem, text, repeat), v in zip(keys, verdicts, strict=True)
-        ]
+            (row, _place(e.key), e.key, judge, e.problem, e.repeat, step, e.response,
+             v.score, v.margin, v.accepted, v.parsed, v.text, each)
+            for row, (e, v) in enumerate(zip(entries, verdicts, strict=True), first)
+        ]  # fmt: skip
         with self.transaction():
             self.db.executemany(
-                "INSERT INTO verdicts (judge, problem, digest, repeat, step, response, score, margin, accepted, "
-                "parsed, text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO verdicts (id, place, key, judge, problem, repeat, step, response, score, margin, "
+                "accepted, parsed, text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
+        self._last_row += len(rows)
+        return [Stored(row, step, v) for row, v in enumerate(verdicts, first)]
 
     def add_cell(self, cell: int, attack: str, problem: str, seed: int, role: str) -> None:
         """Announce a cell; `end_cell` says how it went."""
@@ -231,13 +270,22 @@ class Store:
 
     def add_trials(self, rows: Sequence[tuple[int, int, int, str, str | None, Truth]]) -> None:
         """Append trials: cell, query number in it (from 1), verdict row, op, parent text, truth."""
-        self.db.executemany(
-            "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)",
-            [(c, q, v, op, None if p is None else digest(p), t.value) for c, q, v, op, p, t in rows],
-        )
+        parents = {p: digest(p) for p in {row[4] for row in rows} if p is not None}
+        self._trials += [(c, q, v, op, None if p is None else parents[p], t.value) for c, q, v, op, p, t in rows]
+        if len(self._trials) >= _TRIALS or time.monotonic() - self._written > _SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the trials that wait: a cell's trials lie side by side, and are written the quicker for it."""
+        self._written = time.monotonic()
+        if self._trials:
+            with self.transaction():
+                self.db.executemany("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)", sorted(self._trials, key=_ROW))
+            self._trials.clear()
 
     def lineage(self, cell: int, text: str) -> list[tuple[str, str]]:
         """How a cell came to a text: (op, text) from the oldest ancestor to the text itself."""
+        self.flush()
         found: list[tuple[str, str]] = []
         at: bytes | None = digest(text)
         seen: set[bytes] = set()
@@ -263,7 +311,25 @@ class Store:
 
 def digest(text: str) -> bytes:
     """Sixteen bytes that stand for a text in keys."""
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def verdict_key(judge: str, problem: str, repeat: int, response: str) -> bytes:
+    """What a verdict is found by: 8 bytes for judge, problem and repeat, then the response's digest."""
+    return _scope(judge, problem, repeat) + digest(response)
+
+
+def _place(key: bytes) -> int:
+    """Where the index has a key: 8 bytes of it, those of the problem first.
+
+    The verdicts of one problem stand side by side there, so that a batch touches few pages. Keys may share a place.
+    """
+    return int.from_bytes(key[:4] + key[8:12], "big", signed=True)
+
+
+@lru_cache(maxsize=1 << 12)
+def _scope(judge: str, problem: str, repeat: int) -> bytes:
+    return blake2b(f"{judge}\x1f{problem}\x1f{repeat}".encode(), digest_size=8).digest()
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..corpora.errors import HoodwinkError, JudgeError, UsageError
 from ..corpora.names import convert_options, lookup, nearest
 from ..corpora.records import Item, Verdict
+
+T = TypeVar("T")
 
 #: Margins beyond this say nothing more; scores of exactly 0 and 1 are given this one, so that margins stay finite.
 MAX_MARGIN = 40.0
@@ -29,7 +32,9 @@ _WITH_ARGUMENT = ("hf", "python", "planted")
 class Judge(Protocol):
     """Turns items into verdicts, in batches.
 
-    `fingerprint` changes when weights, prompt or settings do: it keys the store's cache of verdicts.
+    `fingerprint` changes when weights, prompt or settings do: it keys the store's cache of verdicts. A judge may also
+    have a `threshold` (the score from which it accepts) and a `batch` (the most responses that one call should hold);
+    see `threshold_of` and `batch_of`. What else it can do is said by the protocols below, which a judge need not name.
     """
 
     @property
@@ -50,6 +55,32 @@ class HasPieces(Protocol):
         ...
 
 
+@runtime_checkable
+class Staged(Protocol):
+    """A judge whose work falls in two, so that the second half of one batch overlaps with the first of the next.
+
+    `compute(prepare(items))` gives what `score(items)` would. `compute` is called on one thread, always the same, in
+    the order of the batches, while `prepare` is called on another.
+    """
+
+    def prepare(self, items: Sequence[Item]) -> Any:
+        """The part that needs no model, such as tokenising."""
+        ...
+
+    def compute(self, prepared: Any) -> list[Verdict]:
+        """The part that does: one verdict an item, in the order of the items prepared."""
+        ...
+
+
+@runtime_checkable
+class Afresh(Protocol):
+    """A judge that keeps something between calls (a cache of keys and values), and can do without it."""
+
+    def score_afresh(self, items: Sequence[Item]) -> list[Verdict]:
+        """As `score`, by verdicts that owe nothing to earlier calls: a find is confirmed by these."""
+        ...
+
+
 def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
     """The judge that a name stands for, or a judge around a function; judges pass through.
 
@@ -67,9 +98,9 @@ def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
             raise UsageError(f"judge {spec.name} is made already; set {', '.join(options)} when it is made")
         return spec
     if callable(spec):
-        from .function import FunctionJudge
+        from .function import from_function
 
-        return FunctionJudge(spec, **options)
+        return from_function(spec, **options)
     raise UsageError(f"{spec!r} is no judge; give a name, a function, or an object with name, fingerprint and score")
 
 
@@ -116,29 +147,70 @@ def _pairs(parts: list[str], spec: str) -> dict[str, str]:
     return pairs
 
 
-def ask(judge: Judge, items: Sequence[Item]) -> list[Verdict]:
-    """Ask a judge and hold it to its contract; every verdict in hoodwink comes through here.
+def ask(judge: Judge, items: Sequence[Item], *, afresh: bool = False) -> list[Verdict]:
+    """Ask a judge and hold it to its contract; every verdict in hoodwink comes through here or `begin`.
+
+    `afresh` asks for verdicts that owe nothing to earlier calls, where the judge makes a difference (`Afresh`).
 
     Raises:
         JudgeError: the judge raised, or returned the wrong number of verdicts, a score outside [0, 1], or a margin
             that is not finite, or accepted an answer that it could not read.
     """
-    try:
-        verdicts = list(judge.score(items))
-    except (HoodwinkError, KeyboardInterrupt):
-        raise
-    except (Exception, SystemExit) as error:
-        raise JudgeError(f"judge {judge.name} raised {type(error).__name__}: {first_line(error)}") from error
+    return begin(judge, items, afresh=afresh)()
+
+
+def begin(judge: Judge, items: Sequence[Item], *, afresh: bool = False) -> Callable[[], list[Verdict]]:
+    """`ask` in two halves: a `Staged` judge prepares the items now, and what is returned does the rest.
+
+    Raises:
+        JudgeError: as `ask`, at once or when what is returned is called.
+    """
+    if afresh and isinstance(judge, Afresh):
+        work = partial(judge.score_afresh, items)
+    elif isinstance(judge, Staged):
+        work = partial(judge.compute, _blamed(judge, partial(judge.prepare, items)))
+    else:
+        work = partial(judge.score, items)
+    return partial(_finish, judge, items, work)
+
+
+def _finish(judge: Judge, items: Sequence[Item], work: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
+    """Do the work and check what comes back."""
+    verdicts = _blamed(judge, lambda: list(work()))
     if len(verdicts) != len(items):
         raise JudgeError(
             f"judge {judge.name} returned {len(verdicts)} verdicts for {len(items)} items; return one each"
         )
-    for item, verdict in zip(items, verdicts, strict=True):
-        _check(judge, item, verdict)
-    return verdicts
+    return [v if _is_plain(v) else _checked(judge, i, v) for i, v in zip(items, verdicts, strict=True)]
 
 
-def _check(judge: Judge, item: Item, verdict: Verdict) -> None:
+def _blamed(judge: Judge, work: Callable[[], T]) -> T:
+    """Do a judge's work; what it raises is a JudgeError."""
+    try:
+        return work()
+    except (HoodwinkError, KeyboardInterrupt):
+        raise
+    except (Exception, SystemExit) as error:
+        raise JudgeError(f"judge {judge.name} raised {type(error).__name__}: {first_line(error)}") from error
+
+
+def _is_plain(verdict: Verdict) -> bool:
+    """Whether a verdict is beyond doubt what the contract asks for: nearly all are, and this is said quickly."""
+    return (
+        type(verdict) is Verdict
+        and type(verdict.score) is type(verdict.margin) is float
+        and type(verdict.accepted) is type(verdict.parsed) is bool
+        and 0 < verdict.score <= 1
+        and -math.inf < verdict.margin < math.inf
+        and verdict.margin != 0  # the store knows no zero with a minus
+        and (verdict.parsed or not verdict.accepted)
+        and type(verdict.text) is str
+        and verdict.text.isascii()
+    )
+
+
+def _checked(judge: Judge, item: Item, verdict: Verdict) -> Verdict:
+    """The verdict in plain types, as the store gives it back, if it meets the contract."""
     if not isinstance(verdict, Verdict):
         raise JudgeError(f"judge {judge.name} returned {type(verdict).__name__}, not a Verdict")
     for field, kind in (("score", float), ("margin", float), ("accepted", bool), ("parsed", bool)):
@@ -163,6 +235,8 @@ def _check(judge: Judge, item: Item, verdict: Verdict) -> None:
         raise JudgeError(
             f"judge {judge.name} gave margin {verdict.margin} to {item.response[:40]!r}; margins are finite"
         )
+    score, margin = float(verdict.score) + 0.0, float(verdict.margin) + 0.0  # -0.0 becomes 0.0
+    return Verdict(score, margin, bool(verdict.accepted), bool(verdict.parsed), str(verdict.text))
 
 
 def _is_text(value: object) -> bool:
@@ -171,6 +245,11 @@ def _is_text(value: object) -> bool:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:
         return False
+
+
+def batch_of(judge: Judge) -> int:
+    """The most responses that one call of a judge should hold; 128 unless it says otherwise."""
+    return int(getattr(judge, "batch", 128))
 
 
 def threshold_of(judge: Judge) -> float:

@@ -10,7 +10,8 @@ from fractions import Fraction
 import pytest
 from hoodwink.corpora.answers import clean
 from hoodwink.corpora.errors import UsageError
-from hoodwink.corpora.oracles import ORACLES, ExactOracle, open_oracle
+from hoodwink.corpora.oracles import ORACLES, ExactOracle, _standing, may_state, open_oracle
+from hoodwink.corpora.quantities import TooMuch
 from hoodwink.corpora.records import Problem, Ruling, Truth
 from hoodwink.corpora.reference import read_reference
 from hoodwink.corpora.spelling import numeralise, roman, spell
@@ -479,6 +480,209 @@ however because which where pizza rabbit gymnasium yellow umbrella""",
 )
 def test_soup_is_wrong(words: list[str], reference: str) -> None:
     assert rule(reference, " ".join(words)).truth is Truth.WRONG
+
+
+# --- what is said quickly is what reading says -----------------------------------------------------------------------
+
+PIECES = [
+    "one",
+    "two",
+    "three",
+    "ten",
+    "twenty",
+    "seventy",
+    "hundred",
+    "thousand",
+    "half",
+    "quarter",
+    "dozen",
+    "score",
+    "and",
+    "andand",
+    "a",
+    "an",
+    "the",
+    "minute",
+    "hours",
+    "day",
+    "dollars",
+    "cent",
+    "percent",
+    "point",
+    "minus",
+    "negative",
+    "of",
+    "in",
+    "from",
+    "to",
+    "over",
+    "times",
+    "plus",
+    "less",
+    "than",
+    "more",
+    "twice",
+    "double",
+    "triple",
+    "squared",
+    "product",
+    "multiply",
+    "answer",
+    "is",
+    "The",
+    "=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    "(",
+    ")",
+    ".",
+    ",",
+    ":",
+    ";",
+    "!",
+    "?",
+    "$",
+    "%",
+    "#",
+    "_",
+    "`",
+    "**",
+    "__",
+    "\\",
+    "{",
+    "}",
+    "~",
+    "<",
+    ">",
+    "<b>",
+    "</b>",
+    "|",
+    "@",
+    "'",
+    "&",
+    "oh",
+    "o",
+    "O",
+    "l",
+    "I",
+    "i",
+    "X",
+    "x",
+    "V",
+    "M",
+    "z",
+    "s",
+    "b",
+    "q",
+    "g",
+    "k",
+    "m",
+    "e",
+    "noon",
+    "midnight",
+    "sqrt",
+    "root",
+    "mod",
+    "choose",
+    "XII",
+    "cclxxii",
+    "0",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "7",
+    "8",
+    "9",
+    "10",
+    "27",
+    "72",
+    "35",
+    "0x",
+    "1e",
+    "3.",
+    ".5",
+    "sum",
+    "of",
+    "units",
+    "tens",
+    "ones",
+    "take",
+    "away",
+    "below",
+    "abs",
+    "t",
+    "w",
+    "n",
+    "d",
+    "é",
+    "２",
+    "½",
+]
+SCREENED = [
+    "272",
+    "10",
+    "-17",
+    "12.5",
+    "3/4",
+    "95 minutes",
+    "14:35",
+    "12:00",
+    "0",
+    "1",
+    "12%",
+    "2 h 15 min",
+    "20 °C",
+    "1000",
+]
+
+
+def is_read(reference: str, response: str) -> bool:
+    """Whether the oracle reads a response, rather than tell at once that it states nothing."""
+    cased = clean(response)
+    try:
+        return may_state(read_reference(reference), cased, cased.casefold())
+    except TooMuch:
+        return True
+
+
+def texts() -> st.SearchStrategy[str]:
+    parts = st.sampled_from(PIECES).flatmap(lambda p: st.sampled_from([p, f" {p}", f"{p} "])) | st.characters()
+    return st.lists(parts, max_size=10).map("".join)
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.sampled_from(SCREENED), texts())
+def test_what_is_not_read_would_have_stated_nothing(reference: str, response: str) -> None:
+    cased = clean(response)
+    if not is_read(reference, response):
+        assert _standing(read_reference(reference), cased, cased.casefold()) == ""
+
+
+def test_most_nonsense_need_not_be_read_and_no_trick_is_passed_over() -> None:
+    words = [
+        "Joy",
+        " dentist",
+        " Leadership",
+        "JAMA",
+        " Newsletter 7",
+        " (4",
+        " the",
+        "Thought",
+        ":",
+        " of",
+        "**",
+        " a",
+    ]
+    nonsense = ["".join(words[(i * k + k) % len(words)] for k in range(8)) for i in range(50)]
+    assert not any(is_read("272", text) for text in nonsense)
+    numeric = [(reference, trick) for reference, trick in (*TRICKS, *UNSURE) if read_reference(reference).numeric]
+    assert [row for row in numeric if not is_read(*row)] == []
 
 
 # --- and nothing breaks or hangs it ----------------------------------------------------------------------------------

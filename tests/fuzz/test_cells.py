@@ -17,7 +17,7 @@ def drive(cell, problem):
     asked = []
     while cell.state == "running":
         batch = cell.pending()
-        asked.append([c.text for c in batch])
+        asked.append([c.text for c in batch[: cell.new]])
         cell.tell([Trial(c, Item(problem, c.text), Verdict(0.1, -1.0, False), Truth.WRONG) for c in batch])
         cell.go_on()
     return asked
@@ -34,6 +34,21 @@ def test_repeats_inside_a_cell_are_free_and_are_answered(problems):
     assert drive(cell, problems[0]) == [["a", "b"], ["c"]]
     assert [[t.text for t in trials] for trials in received] == [["a", "b", "a"], ["b", "c"]]
     assert (cell.state, cell.queries) == ("exhausted", 3)
+
+
+def test_what_is_asked_again_comes_after_what_is_new_and_is_no_query(problems):
+    def attack():
+        yield [candidate("a"), candidate("b")]
+        yield [candidate("b"), candidate("c"), candidate("a"), candidate("b")]
+
+    cell = Cell(1, problems[0], attack(), budget=10)
+    batches = []
+    while cell.state == "running":
+        batches.append(([c.text for c in cell.pending()], cell.new))
+        cell.tell([Trial(c, Item(problems[0], c.text), Verdict(0.1, -1.0, False), Truth.WRONG) for c in cell.pending()])
+        cell.go_on()
+    assert batches == [(["a", "b"], 2), (["c", "b", "a"], 1)]
+    assert cell.queries == 3
 
 
 def test_a_batch_over_budget_is_cut_and_never_sent_back_short(problems):

@@ -3,43 +3,83 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Truth, Verdict
-from hoodwink.fuzz.store import Store, digest, write_atomically
+from hoodwink.fuzz.store import SCHEMA_VERSION, Entry, Store, digest, verdict_key, write_atomically
 
 CONFIG = {"identity": {"judge": "j", "seed": 0}, "versions": {}}
 VERDICT = Verdict(0.25, -1.0986, False, True, "said no")
 
 
+def entry(problem, response, repeat=0, judge="j"):
+    return Entry(verdict_key(judge, problem, repeat, response), problem, response, repeat)
+
+
+def known(store, *args, **kwargs):
+    key = entry(*args, **kwargs).key
+    return store.find_verdicts([key]).get(key)
+
+
 def test_verdicts_come_back_as_they_were(tmp_path, problems):
     with Store.create(tmp_path / "run", CONFIG) as store:
-        store.add_verdicts("j", 3, [("p", "text\x00 \U0001f600", 0)], [VERDICT], 0.5)
+        added = store.add_verdicts("j", 3, [entry("p", "text\x00 \U0001f600")], [VERDICT], 0.5)
     with Store.create(tmp_path / "run", CONFIG) as store:
-        stored = store.find_verdict("j", ("p", "text\x00 \U0001f600", 0))
-        assert stored is not None
+        stored = known(store, "p", "text\x00 \U0001f600")
+        assert [stored] == added
         assert (stored.step, stored.verdict) == (3, VERDICT)
-        assert store.find_verdict("j", ("p", "text", 0)) is None
-        assert store.find_verdict("j", ("p", "text\x00 \U0001f600", 1)) is None
-        assert store.find_verdict("other", ("p", "text\x00 \U0001f600", 0)) is None
+        assert known(store, "p", "text") is None
+        assert known(store, "p", "text\x00 \U0001f600", 1) is None
+        assert known(store, "q", "text\x00 \U0001f600") is None
+        assert known(store, "p", "text\x00 \U0001f600", judge="other") is None
+
+
+def test_many_verdicts_are_found_in_one_call_and_rows_go_on_after_reopening(tmp_path):
+    entries = [entry("p", f"text {i}", i % 2) for i in range(1500)]
+    verdicts = [Verdict(i / 1500, i - 700.5, i % 3 == 0, True, "") for i in range(1500)]
+    with Store.create(tmp_path, CONFIG) as store:
+        store.add_verdicts("j", 1, entries[:700], verdicts[:700], 0.1)
+    with Store.create(tmp_path, CONFIG) as store:
+        store.add_verdicts("j", 2, entries[700:], verdicts[700:], 0.1)
+        absent = [entry("p", f"other {i}").key for i in range(100)]
+        found = store.find_verdicts([*absent, *(e.key for e in entries)])
+        assert [found[e.key].verdict for e in entries] == verdicts
+        assert [found[e.key].row for e in entries] == list(range(1, 1501))
+        assert [found[e.key].step for e in entries] == [1] * 700 + [2] * 800
+        assert found.keys().isdisjoint(absent)
+        assert store.find_verdicts([]) == {}
+
+
+def test_keys_that_share_a_place_in_the_index_are_told_apart(tmp_path):
+    first, second = (bytes([1] * 12 + [last] * 12) for last in (2, 3))
+    with Store.create(tmp_path, CONFIG) as store:
+        store.add_verdicts("j", 1, [Entry(first, "p", "a", 0)], [VERDICT], 0.1)
+        assert store.find_verdicts([second]) == {}
+        store.add_verdicts("j", 1, [Entry(second, "p", "b", 0)], [Verdict(0.75, 1.0, True)], 0.1)
+        assert store.find_verdicts([second])[second].verdict == Verdict(0.75, 1.0, True)
+        assert store.find_verdicts([first]).keys() == {first}
 
 
 def test_a_rewind_keeps_verdicts_and_nothing_else(tmp_path, problems):
     with Store.create(tmp_path, CONFIG) as store:
         store.rewind(problems)
-        store.add_verdicts("j", 1, [("p", "t", 0)], [VERDICT], 0.1)
+        store.add_verdicts("j", 1, [entry("p", "t")], [VERDICT], 0.1)
         store.add_cell(1, "random", "p", 0, "search")
         store.add_trials([(1, 1, 1, "fresh", None, Truth.WRONG)])
+        store.flush()
+        store.add_trials([(1, 2, 1, "fresh", None, Truth.WRONG)])
         store.set_find(1, 1, "accepted", 1, {})
         store.put("complete", True)
         store.rewind(problems[:2])
+        store.flush()
         counts = {t: store.db.execute(f"SELECT COUNT(*) FROM {t}").fetchone()[0] for t in ("cells", "trials", "finds")}
         assert counts == {"cells": 0, "trials": 0, "finds": 0}
         assert store.get("complete") is None
-        assert store.find_verdict("j", ("p", "t", 0)) is not None
+        assert known(store, "p", "t") is not None
         assert store.problems() == problems[:2]
 
 
@@ -57,8 +97,8 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path):
 
 def test_lineage_follows_parents_and_survives_a_loop(tmp_path):
     with Store.create(tmp_path, CONFIG) as store:
-        store.add_verdicts("j", 1, [("p", t, 0) for t in "abc"], [VERDICT] * 3, 0.1)
-        rows = {t: store.find_verdict("j", ("p", t, 0)).row for t in "abc"}
+        added = store.add_verdicts("j", 1, [entry("p", t) for t in "abc"], [VERDICT] * 3, 0.1)
+        rows = {t: stored.row for t, stored in zip("abc", added, strict=True)}
         store.add_trials(
             [
                 (1, 1, rows["a"], "fresh", "not a trial", Truth.WRONG),
@@ -138,6 +178,27 @@ def test_a_store_of_another_version_is_refused(tmp_path):
         store.put("schema", 99)
     with pytest.raises(UsageError, match="store schema 99"):
         Store.create(tmp_path, CONFIG)
+
+
+def test_a_store_of_the_first_version_is_refused_by_its_version(tmp_path):
+    """Its tables have other columns; the message is about the version, not about damage."""
+    Store.create(tmp_path, CONFIG).close()
+    with sqlite3.connect(tmp_path / "run.db") as db:
+        db.executescript(
+            "DROP TABLE verdicts; UPDATE meta SET value = '1' WHERE key = 'schema';"
+            "CREATE TABLE verdicts (id INTEGER PRIMARY KEY, judge TEXT, digest BLOB)"
+        )
+    for opened in (Store.load, lambda folder: Store.create(folder, CONFIG)):
+        with pytest.raises(UsageError, match=f"has store schema 1, this is {SCHEMA_VERSION}"):
+            opened(tmp_path)
+
+
+def test_trials_that_wait_are_written_when_the_store_is_closed(tmp_path):
+    rows = [(2 - i % 2, i, i, "op", None, Truth.WRONG) for i in range(1, 100)]
+    with Store.create(tmp_path, CONFIG) as store:
+        store.add_trials(rows)
+    with Store.load(tmp_path) as store:
+        assert store.db.execute("SELECT cell, query FROM trials ORDER BY query").fetchall() == [r[:2] for r in rows]
 
 
 def test_a_folder_below_a_file_cannot_be_used(tmp_path):

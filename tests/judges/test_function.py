@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import math
 import sys
+import threading
+import time
 import types
 
 import numpy as np
 import pytest
 import torch
 from hoodwink.corpora.errors import HoodwinkError, JudgeError, UsageError
-from hoodwink.corpora.records import Verdict
+from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.function import FunctionJudge
-from hoodwink.judges.judge import MAX_MARGIN, ask, open_judge
+from hoodwink.judges.judge import MAX_MARGIN, Staged, ask, open_judge
 
 
 @pytest.fixture
@@ -350,3 +352,101 @@ def test_the_fingerprint_follows_threshold_name_and_source(tmp_path, monkeypatch
         prints.append(open_judge("python:hw_edited:f").fingerprint)
         del sys.modules["hw_edited"]
     assert prints[0] != prints[1]
+
+
+class Crowd:
+    """A function that counts how many of its calls run at once, and lets them go only when enough have come."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.lock = threading.Condition()
+        self.running = self.most = 0
+
+    def __call__(self, question, response):
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self.lock.notify_all()
+            assert self.lock.wait_for(lambda: self.most >= self.wanted, timeout=60)
+        time.sleep(0.001 * (len(response) % 3))
+        with self.lock:
+            self.running -= 1
+        return len(response) / 100
+
+
+def responses(item, count):
+    return [Item(item.problem, "x" * place) for place in range(count)]
+
+
+def test_so_many_calls_are_in_flight_and_no_more(two):
+    crowd = Crowd(wanted=7)
+    judge = open_judge(crowd, in_flight=7)
+    assert isinstance(judge, Staged)
+    verdicts = ask(judge, responses(two[0], 50))
+    assert [v.score for v in verdicts] == [place / 100 for place in range(50)]
+    assert crowd.most == 7
+
+
+def test_one_call_in_flight_is_the_plain_judge(two):
+    def grade(response):
+        return threading.current_thread() is threading.main_thread()
+
+    judge = open_judge(grade, in_flight=1)
+    assert not isinstance(judge, Staged)
+    assert ask(judge, two) == [ACCEPTED] * 2
+    assert judge.fingerprint == open_judge(grade, in_flight=5).fingerprint
+
+
+def test_of_errors_in_flight_the_first_in_order_wins_and_nothing_begins_behind_it(two):
+    begun = []
+    late = threading.Event()
+
+    def grade(response):
+        begun.append(len(response))
+        if len(response) == 5:  # fails after the sixth has failed
+            assert late.wait(60)
+            raise ValueError("the first")
+        if len(response) == 6:
+            late.set()
+            raise ValueError("the second")
+        return 0.5
+
+    said = failure(open_judge(grade, in_flight=2), responses(two[0], 100), JudgeError)
+    assert said == "judge function:grade raised ValueError: the first"
+    assert sorted(begun) == list(range(7))
+
+
+def test_the_contract_holds_for_answers_in_flight(two):
+    assert failure(open_judge(lambda response: 1.5, in_flight=2), two, JudgeError).endswith("scores lie in [0, 1]")
+    assert ask(open_judge(lambda response: None, in_flight=2), two) == [UNREAD] * 2
+    assert ask(open_judge(lambda response: True, in_flight=2), []) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "in_flight", "said"),
+    [
+        (lambda items: [], 2, "judge function:<lambda> takes a batch of items, so in_flight=2 has no meaning; "),
+        (lambda response: 1, 0, "in_flight 0 is out of range; write a whole number of at least 1"),
+        (lambda response: 1, -3, "in_flight -3 is out of range; write a whole number of at least 1"),
+    ],
+)
+def test_a_wrong_number_in_flight(function, in_flight, said):
+    with pytest.raises(UsageError) as error:
+        open_judge(function, in_flight=in_flight)
+    assert str(error.value).startswith(said)
+
+
+def test_the_number_in_flight_is_an_option_of_the_name(monkeypatch):
+    module = types.ModuleType("concurrent_user")
+    module.grade = lambda response: 0.5
+    module.whole = lambda items: [0.5 for _ in items]
+    module.Made = type("Made", (), {"name": "made", "fingerprint": "made", "score": lambda self, items: []})
+    monkeypatch.setitem(sys.modules, "concurrent_user", module)
+    judge = open_judge("python:concurrent_user:grade:in_flight=16")
+    assert (judge.in_flight, judge.name) == (16, "python:concurrent_user:grade")
+    for name, said in (
+        ("whole", "takes a batch of items"),
+        ("Made", "is asked in batches; in_flight=4 is for functions"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            open_judge(f"python:concurrent_user:{name}:in_flight=4")
