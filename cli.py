@@ -29,6 +29,12 @@ app["--help"].group = "Options"
 app["--version"].group = "Options"
 
 Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command on it goes on where it stopped.")]
+Threshold = Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")]
+Device = Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")]
+Dtype = Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")]
+Threads = Annotated[
+    int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
+]
 
 
 @app.command
@@ -50,9 +56,10 @@ def attack(
         Literal["train", "eval", "all"] | None, Parameter(help="Part of the corpus. [default: its own]")
     ] = None,
     shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find.")] = 400,
-    threshold: Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")] = None,
-    device: Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")] = None,
-    dtype: Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")] = None,
+    threshold: Threshold = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
     out: Out = None,
 ) -> int:
     """Attack a judge: search for wrong answers that it accepts, shrink them, write a report.
@@ -63,14 +70,12 @@ def attack(
         hoodwink attack --judge python:my_judges:grade --corpus file:problems.jsonl
     """
     from .fuzz.run import attack as call
-    from .judges.judge import open_judge
     from .reports.html import report as write_report
     from .reports.progress import AttackProgress
     from .reports.summary import summarise
     from .reports.text import render_summary, write
 
-    options = {"threshold": threshold, "device": device, "dtype": dtype}
-    judging = open_judge(judge, **{k: v for k, v in options.items() if v is not None})
+    judging = _judge(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
     with AttackProgress(_errors()) as display:
         run = call(
             judging,
@@ -131,13 +136,18 @@ def check(
         int | None, Parameter(help="Problems to use. [default: 40, or all of a smaller corpus]")
     ] = None,
     seed: Annotated[int, Parameter(help="Draws the problems.")] = 0,
+    threshold: Threshold = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
     json: Annotated[bool, Parameter(negative=(), help="Print JSON (schema hoodwink.checks/1).")] = False,
 ) -> int:
     """Measure a judge on clean responses, and say whether an attack on it would mean anything."""
     from .fuzz.run import check as call
     from .reports.text import render_checks, render_kinds, write
 
-    name, checks = call(judge, corpus, problems=problems, seed=seed)
+    judging = _judge(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    name, checks = call(judging, corpus, problems=problems, seed=seed)
     if json:
         _print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json()})
     else:
@@ -220,6 +230,13 @@ def run(tokens: list[str]) -> int:
         return _fail(f"{error.strerror or error}{where}; the same command goes on from here", 3)
     except sqlite3.Error as error:  # a full disk, most of the time
         return _fail(f"cannot use the run's run.db: {error}; the same command goes on from here", 3)
+
+
+def _judge(spec: str, **options: Any) -> Any:
+    """The judge of that name, with the options that were given."""
+    from .judges.judge import open_judge
+
+    return open_judge(spec, **{name: value for name, value in options.items() if value is not None})
 
 
 def _fail(message: str, code: int) -> int:

@@ -10,11 +10,13 @@ from .judge import first_line
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
 
 
-def choose(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
+def choose(device: str, dtype: str, threads: int | None = None) -> tuple[torch.device, torch.dtype]:
     """Device and number format by name; `auto` takes the best at hand.
 
+    `threads` is how many threads of the CPU torch computes on, in this whole process; unasked it is left alone.
+
     Raises:
-        UsageError: a name that torch does not know, or a device that is not there.
+        UsageError: a name that torch does not know, a device that is not there, or less than one thread.
     """
     try:
         where = best_device() if device == "auto" else torch.device(device)
@@ -25,6 +27,10 @@ def choose(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
         ) from error
     if dtype != "auto" and dtype not in DTYPES:
         raise UsageError(f"dtype {dtype!r} is unknown; write auto, {', '.join(DTYPES)}")
+    if threads is not None:
+        if threads < 1:
+            raise UsageError(f"threads is {threads}; write a whole number of at least 1")
+        torch.set_num_threads(threads)
     return where, best_dtype(where) if dtype == "auto" else DTYPES[dtype]
 
 
@@ -44,14 +50,3 @@ def best_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return torch.bfloat16
     return torch.float32
-
-
-def use_threads(count: int) -> None:
-    """Let torch compute on so many threads of the CPU, in this whole process; it is never done unasked.
-
-    Raises:
-        UsageError: the count is below 1.
-    """
-    if count < 1:
-        raise UsageError(f"threads is {count}; write a whole number of at least 1")
-    torch.set_num_threads(count)

@@ -70,10 +70,8 @@ class Group:
 
     def to(self, device: torch.device) -> None:
         """Move the indices to where the model is."""
-        self.queries, self.targets, self.keys = (
-            t.to(device, non_blocking=True) for t in (self.queries, self.targets, self.keys)
-        )
-        self.allowed = self.allowed.to(device, non_blocking=True)
+        self.queries, self.targets = _sent(self.queries, device), _sent(self.targets, device)
+        self.keys, self.allowed = _sent(self.keys, device), _sent(self.allowed, device)
 
     def mask(self, heads: int, shared: int, dtype: torch.dtype) -> torch.Tensor:
         """0 where a query sees a key and minus infinity elsewhere, `(heads * runs, shared * longest, most keys)`."""
@@ -128,12 +126,13 @@ class Pack:
                     needed[path] = max(end, needed.get(path, 0))
         begins: dict[Path, int] = {}
         self.cached = 0
-        self.context: list[torch.Tensor] = []
+        parts: list[torch.Tensor] = []
         for path, end in needed.items():
             assert path.cache is not None
-            self.context.append(path.cache[..., : end - path.start, :])
+            parts.append(path.cache[..., : end - path.start, :])
             begins[path] = self.cached
             self.cached += end - path.start
+        self.context = torch.cat(parts, -2) if parts else None
         begins.update((path, self.cached + first) for path, first in places.items())
         whole: dict[tuple[Path, int], torch.Tensor] = {}
 
@@ -156,8 +155,10 @@ class Pack:
             raise UnpackableError(f"a sliding window of {window}")
         layer = len(self.layers)
         self.layers.append((key[0], value[0]))
-        keys = torch.cat([*(part[0, layer] for part in self.context), key[0]], 1)
-        values = torch.cat([*(part[1, layer] for part in self.context), value[0]], 1)
+        keys, values = key[0], value[0]
+        if self.context is not None:
+            before = self.context[:, layer]
+            keys, values = torch.cat([before[0], keys], 1), torch.cat([before[1], values], 1)
         asking = query[0].transpose(0, 1)
         heads, shared = key.shape[1], query.shape[1] // key.shape[1]
         out = asking.new_empty(self.total + 1, heads * shared, value.shape[-1])
@@ -190,7 +191,11 @@ def _weighed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tens
     """Attention of `(batch, rows, width)` queries over `(batch, slots, width)` keys and values."""
     fused = q.device.type != "cpu" or mask.numel() > LARGEST
     if softcap is None and fused:
-        return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+        # A fourth dimension, without which torch takes no fused kernel.
+        seen = torch.nn.functional.scaled_dot_product_attention(
+            q[None], k[None], v[None], attn_mask=mask[None], scale=scale
+        )
+        return seen[0]
     if softcap is None:
         scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=scale)
     else:

@@ -119,6 +119,7 @@ def from_hub(
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
+    threads: int | None = None,
 ) -> PromptedJudge:
     """`hf:ORG/MODEL`: a model from the Hugging Face hub or a local folder, zero-shot. Safetensors only.
 
@@ -128,7 +129,7 @@ def from_hub(
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    where, kind = choose(device, dtype)
+    where, kind = choose(device, dtype, threads)
     try:
         with quietly():
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)

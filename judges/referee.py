@@ -20,10 +20,15 @@ CONFIG_FILE = "adapter_config.json"
 
 
 def smollm2(
-    *, prompt: str = "match", threshold: float = 0.5, device: str = "auto", dtype: str = "auto"
+    *,
+    prompt: str = "match",
+    threshold: float = 0.5,
+    device: str = "auto",
+    dtype: str = "auto",
+    threads: int | None = None,
 ) -> PromptedJudge:
     """SmolLM2-135M-Instruct as it is: a poor judge, for comparison."""
-    where, kind = choose(device, dtype)
+    where, kind = choose(device, dtype, threads)
     model, tokenizer, weights = load_embedded(kind)
     return PromptedJudge(
         model.to(where), tokenizer, load_prompt(prompt), name="smollm2", weights=weights, threshold=threshold
@@ -31,7 +36,12 @@ def smollm2(
 
 
 def referee(
-    *, adapter: str | None = None, threshold: float = 0.5, device: str = "auto", dtype: str = "auto"
+    *,
+    adapter: str | None = None,
+    threshold: float = 0.5,
+    device: str = "auto",
+    dtype: str = "auto",
+    threads: int | None = None,
 ) -> PromptedJudge:
     """SmolLM2 with the LoRA adapter that `hoodwink train` made; `adapter` is a folder, by default the committed one.
 
@@ -40,7 +50,7 @@ def referee(
     Raises:
         UsageError: the folder holds no adapter, or one that does not fit.
     """
-    where, kind = choose(device, dtype)
+    where, kind = choose(device, dtype, threads)
     with as_file(files("hoodwink.judges").joinpath("adapters", "referee")) as own:
         folder = Path(adapter) if adapter is not None else own
         file = folder / ADAPTER_FILE

@@ -31,7 +31,7 @@ PARTS = ("engine", "agreement", "startup", "memory", "overhead")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--judge", default="smollm2", help="a judge that reads prompts with a model")
+    parser.add_argument("--judge", default="referee", help="a judge that reads prompts with a model")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
@@ -73,7 +73,7 @@ def measured(options: argparse.Namespace, console: Console) -> dict[str, Any]:
             runs = [{side: run_child(options, side) for side in sides} for _ in range(options.repeats)]
             results[name] = {side: [run[side] for run in runs] for side in sides}
     if "overhead" in parts:
-        results["overhead"] = [overhead.measure(options.trials) for _ in range(options.repeats)]
+        results["overhead"] = [overhead.apart(options.trials) for _ in range(options.repeats)]
     return results
 
 
@@ -109,7 +109,16 @@ def child(options: argparse.Namespace) -> dict[str, float]:
             else:
                 plain.loop(judge.model, judge.tokenizer, [judge.prompt(item) for call in calls for item in call])
     peak = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else 0.0
-    return {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "gpu_mb": peak}
+    return {"mb": peak_mb(), "gpu_mb": peak}
+
+
+def peak_mb() -> float:
+    """The most memory that this process took; Linux's `ru_maxrss` would count its parent's too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def run_child(options: argparse.Namespace, side: str) -> dict[str, float]:

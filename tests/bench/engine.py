@@ -16,7 +16,7 @@ from hoodwink.judges.vocabulary import spellings
 from workloads import WORKLOADS, Calls
 
 #: Responses of each workload on a CPU; a GPU gets sixteen times as many.
-COUNTS = {"short": 256, "suffix": 96, "edits": 96, "mixed": 512}
+COUNTS = {"short": 256, "suffix": 128, "edits": 128, "mixed": 640}
 
 
 def measure(judge: PromptedJudge, name: str, repeats: int) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import hoodwink
 import numpy as np
-from hoodwink import Item, Problem
+from hoodwink import Item, Problem, Verdict
+from hoodwink.corpora.errors import JudgeError
 from hoodwink.judges.prompted import PromptedJudge
 
 Calls = list[list[Item]]
@@ -32,42 +34,49 @@ def suffix(judge: PromptedJudge, count: int) -> Calls:
 
 
 def edits(judge: PromptedJudge, count: int) -> Calls:
-    """Worked solutions of 200 tokens, of four problems in turn, with one token anywhere in them replaced."""
+    """Worked solutions of 200 tokens, of four problems in turn, with one token anywhere in them replaced.
+
+    The first call asks about the solutions as they are, as any search does that edits them.
+    """
     rng = np.random.default_rng(3)
     problems = hoodwink.corpus("arithmetic").sample(4, seed=4)
     solutions = [worked(judge, problem, 200) for problem in problems]
-    items = []
+    items = [Item(p, text_of(judge, tokens)) for p, tokens in zip(problems, solutions, strict=True)]
     for i in range(count):
         tokens = solutions[i % 4]
         place = int(rng.integers(len(tokens)))
         before, after = text_of(judge, tokens[:place]), text_of(judge, tokens[place + 1 :])
         items.append(Item(problems[i % 4], f"{before}{strings(judge, rng, 1)}{after}"))
-    return calls(items)
+    return [items[:4], *calls(items[4:])]
 
 
 def mixed(judge: PromptedJudge, count: int) -> Calls:
-    """A campaign of 16 problems, recorded: checks, openers, random search and shrinking, of about `count` responses."""
-    made: Calls = []
+    """The first calls, of about `count` responses, of a campaign of 16 problems: checks, openers and random search."""
+    recorder = Recorder(judge, count)
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(JudgeError):
+        hoodwink.attack(recorder, "arithmetic", attacks=["openers", "random"], problems=16, out=folder)
+    return recorder.calls
 
-    class Recorder:
-        name, fingerprint, batch = "recorder", "recorder", CALL
-        pieces = staticmethod(judge.pieces)
 
-        def score(self, items: list[Item]) -> list[hoodwink.Verdict]:
-            made.append(list(items))
-            return judge.score(items)
+class Recorder:
+    """A judge that keeps what it is asked, and fails once that is enough."""
 
-    with tempfile.TemporaryDirectory() as folder:
-        hoodwink.attack(
-            Recorder(),
-            "arithmetic",
-            attacks=["openers", "random"],
-            problems=16,
-            budget=max(8, count // 32),
-            shrink_budget=8,
-            out=folder,
-        )
-    return made
+    name = fingerprint = "recorder"
+    batch = CALL
+
+    def __init__(self, judge: PromptedJudge, enough: int) -> None:
+        self.judge = judge
+        self.enough = enough
+        self.calls: Calls = []
+
+    def pieces(self) -> Sequence[str]:
+        return self.judge.pieces()
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        if sum(map(len, self.calls)) >= self.enough:
+            raise JudgeError("enough")
+        self.calls.append(list(items))
+        return self.judge.score(items)
 
 
 WORKLOADS: dict[str, Callable[[PromptedJudge, int], Calls]] = {

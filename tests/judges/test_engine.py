@@ -86,6 +86,19 @@ def test_scores_are_those_of_each_sequence_alone(model, words, calls, limit, kep
     assert engine.packs
 
 
+def test_the_fused_attention_that_gpus_and_long_texts_take(model, monkeypatch):
+    monkeypatch.setattr(packing, "LARGEST", 0)
+    engine = Engine(model, YesNo(model, YES, NO))
+    rng = np.random.default_rng(4)
+    stem = rng.integers(0, 268, size=150).tolist()
+    for _ in range(3):
+        batch = [
+            stem[: rng.integers(1, 150)] + rng.integers(0, 268, size=rng.integers(1, 90)).tolist() for _ in range(9)
+        ]
+        assert engine.score(batch).tolist() == pytest.approx([plain(model, ids) for ids in batch], abs=TOLERANCE)
+    assert engine.packs
+
+
 def test_two_thousand_random_prompts(model, words):
     """In random order, batch shapes and cache states, against a plain loop."""
     rng = np.random.default_rng(0)

@@ -172,7 +172,7 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("python:module", "judge 'module' is incomplete; write python:module:name"),
         ("planted:lenght", "no planted judge is named 'lenght'; did you mean length?"),
         ("planted:echo:threshold=0.5", "planted takes no options, got 'threshold'"),
-        ("referee:treshold=0.5", "no option of referee is named 'treshold'; did you mean threshold?"),
+        ("referee:treshold=0.5", "no option of referee is named 'treshold'; did you mean threshold or threads?"),
         ("smollm2:threshold=high", "smollm2:threshold=high is not valid; write a value of type float"),
         ("smollm2:match", "'match' in judge 'smollm2:match' is not key=value; write smollm2:key=value"),
         ("smollm2:dtype=int4", "dtype 'int4' is unknown; write auto, bf16, fp32, fp16"),
