@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from ..corpora.errors import UsageError
 from ..corpora.oracles import Oracle
 from ..corpora.records import Candidate, Item, Problem, Ruling, Trial, Truth, Verdict
 from ..judges.judge import Judge, Staged, batch_of, begin
-from .pipeline import Job, Worker, in_turn
+from .pipeline import Job, in_turn
 from .store import Entry, Store, Stored, verdict_key
 
 
@@ -35,8 +36,8 @@ Scored = tuple[list[Verdict], float]
 class Gate:
     """Asks the judge what the store does not know, a batch at a time, each committed before an attack sees it.
 
-    A judge that is `Staged` computes a batch on a thread of its own while this one prepares the next, has the oracle
-    rule on the texts, and commits the batch before. Other judges are asked on this thread, and no other is started.
+    While a judge that is `Staged` computes a batch, another thread has the oracle rule on the texts and prepares the
+    next batch. For other judges no thread is started.
     """
 
     def __init__(self, judge: Judge, oracle: Oracle, store: Store, *, batch: int | None = None) -> None:
@@ -48,7 +49,7 @@ class Gate:
         self.step = 0
         self.asked = 0
         self.replayed = 0
-        self._worker = Worker() if isinstance(judge, Staged) else None
+        self._aside = ThreadPoolExecutor(1, "hoodwink-gate") if isinstance(judge, Staged) else None
 
     def ruling(self, problem: Problem, response: str) -> Ruling:
         """The oracle's word on a response."""
@@ -69,7 +70,7 @@ class Gate:
         truths: dict[bytes, Truth] = {}
         missing = [batch for batch in self._plan(wanted, known) if self._is_missing(batch, wanted, known)]
         jobs = [self._job(batch, wanted, items, truths) for batch in missing]
-        for batch, (verdicts, seconds) in zip(missing, in_turn(jobs, self._worker), strict=True):
+        for batch, (verdicts, seconds) in zip(missing, in_turn(jobs, self._aside), strict=True):
             entries = [Entry(k, wanted[k].problem.id, wanted[k].candidate.text, wanted[k].repeat) for k in batch]
             stored = self.store.add_verdicts(self.judge.fingerprint, self.step, entries, verdicts, seconds)
             known.update(zip(batch, stored, strict=True))

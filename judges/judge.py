@@ -59,8 +59,8 @@ class HasPieces(Protocol):
 class Staged(Protocol):
     """A judge whose work falls in two, so that the second half of one batch overlaps with the first of the next.
 
-    `compute(prepare(items))` gives what `score(items)` would. `compute` is called on one thread, always the same, in
-    the order of the batches, while `prepare` is called on another.
+    `compute(prepare(items))` gives what `score(items)` would. `compute` is called where `score` would be, in the order
+    of the batches, while `prepare` is called on another thread.
     """
 
     def prepare(self, items: Sequence[Item]) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import hoodwink
 import pytest
@@ -12,7 +13,7 @@ from hoodwink.corpora.errors import JudgeError
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.corpora.records import Candidate, Item, Verdict
 from hoodwink.fuzz.gate import Ask, Gate
-from hoodwink.fuzz.pipeline import Job, Worker, in_turn
+from hoodwink.fuzz.pipeline import Job, in_turn
 from hoodwink.fuzz.store import Store
 from hoodwink.judges.judge import Staged, ask
 
@@ -93,13 +94,14 @@ def test_a_campaign_ends_alike_in_one_stage_and_in_two(tmp_path):
     assert runs[0].finds == runs[1].finds != []
 
 
-def test_the_caller_prepares_rules_and_stores_while_the_judge_computes(problems):
-    """Each computation waits until the calling thread has done the work that it should overlap with."""
-    done, changed, threads = [], threading.Condition(), set()
+def test_the_next_batch_is_prepared_and_this_one_ruled_on_while_the_judge_computes(problems):
+    """Each computation waits until the work that it should overlap with is done."""
+    done, changed, threads = [], threading.Condition(), {}
 
     def note(what):
         with changed:
             done.append(what)
+            threads.setdefault(what.split()[0], set()).add(threading.current_thread())
             changed.notify_all()
 
     def wait_for(*what):
@@ -112,11 +114,9 @@ def test_the_caller_prepares_rules_and_stores_while_the_judge_computes(problems)
             return super().prepare(items)
 
         def compute(self, texts):
-            threads.add(threading.current_thread())
+            note(f"computed {texts[0]}")
             place = TEXTS.index(texts[0])
-            wait_for(f"ruled {TEXTS[place]}")
-            if place >= 3:
-                wait_for(f"stored {TEXTS[place - 3]}")
+            wait_for(*(f"ruled {text}" for text in texts))
             if place + 3 < len(TEXTS):
                 wait_for(f"prepared {TEXTS[place + 3]}")
             return super().compute(texts)
@@ -128,16 +128,11 @@ def test_the_caller_prepares_rules_and_stores_while_the_judge_computes(problems)
             note(f"ruled {response}")
             return open_oracle("exact").rule(problem, response)
 
-    class Noting(Store):
-        def add_verdicts(self, judge, step, entries, verdicts, seconds):
-            added = super().add_verdicts(judge, step, entries, verdicts, seconds)
-            note(f"stored {entries[0].response}")
-            return added
-
-    gate = Gate(Overlapping(), Oracle(), Noting.in_memory(), batch=3)
+    gate = Gate(Overlapping(), Oracle(), Store.in_memory(), batch=3)
     assert [a.trial.text for a in gate.consider(asks(problems[0]))] == TEXTS
-    assert len(threads) == 1
-    assert threading.main_thread() not in threads
+    assert threads["computed"] == {threading.main_thread()}
+    assert threads["prepared"] == threads["ruled"]
+    assert len(threads["ruled"] | threads["computed"]) == 2
 
 
 def test_a_judge_in_one_stage_gets_no_thread(problems):
@@ -154,36 +149,17 @@ def test_a_judge_in_one_stage_gets_no_thread(problems):
     assert set(where) == {(threading.main_thread(), frozenset())}
 
 
-def test_an_interrupt_leaves_at_once_and_keeps_what_was_committed(tmp_path, problems):
-    """The caller is interrupted while the worker computes the fourth batch, which would take for ever."""
-    started, ended = threading.Event(), []
-
-    class Endless(TwoStage):
+def test_an_interrupt_keeps_what_was_committed(tmp_path, problems):
+    class Interrupted(TwoStage):
         def compute(self, texts):
             if len(self.computed) == 3:
-                started.set()
-                try:
-                    while True:
-                        time.sleep(0.01)
-                except KeyboardInterrupt:
-                    ended.append(True)
-                    raise
+                raise KeyboardInterrupt
             return super().compute(texts)
 
-    class Interrupting:
-        name = "interrupting"
-
-        def rule(self, problem, response):
-            if response == TEXTS[14]:  # in the fifth batch: three are stored by then
-                assert started.wait(30)
-                raise KeyboardInterrupt
-            return open_oracle("exact").rule(problem, response)
-
     with Store.create(tmp_path, {"identity": {}}) as store:
-        gate = Gate(Endless(), Interrupting(), store, batch=3)
+        gate = Gate(Interrupted(), open_oracle("exact"), store, batch=3)
         with pytest.raises(KeyboardInterrupt):
             gate.consider(asks(problems[0]))
-    assert ended == [True]
     judge = TwoStage()
     with Store.create(tmp_path, {"identity": {}}) as store:
         gate = Gate(judge, open_oracle("exact"), store, batch=3)
@@ -192,26 +168,28 @@ def test_an_interrupt_leaves_at_once_and_keeps_what_was_committed(tmp_path, prob
     assert Counter(t for batch in judge.computed for t in batch) == Counter(TEXTS[9:])
 
 
-def test_a_worker_goes_on_after_a_failure_and_after_an_interrupt():
-    worker = Worker()
+@pytest.mark.parametrize("threads", [0, 1])
+def test_work_goes_on_after_a_failure_wherever_that_was(threads):
+    aside = ThreadPoolExecutor(1) if threads else None
+    worked = []
 
-    def jobs(*results):
-        return [Job(lambda r=r: lambda: 1 / r, lambda: None) for r in results]
+    def job(number, fails=""):
+        def step(name):
+            if name == fails:
+                raise ZeroDivisionError(name)
+            worked.append((number, name))
+            return number
 
-    turns = in_turn(jobs(1, 0, 2), worker)
-    assert next(turns) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(turns)
-    assert list(in_turn(jobs(2, 4), worker)) == [0.5, 0.25]
-    blocked = threading.Event()
+        return Job(lambda: step("begin") and partial(step, "work"), lambda: step("meanwhile") and None)
 
-    def interrupted():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):  # the caller leaves while the first job hangs in a call
-        list(in_turn([Job(lambda: blocked.wait, lambda: None), Job(lambda: int, interrupted)], worker))
-    assert list(in_turn(jobs(8), worker)) == [0.125]
-    blocked.set()
+    for fails in ("begin", "meanwhile", "work"):
+        turns = in_turn([job(1), job(2, fails), job(3)], aside)
+        assert next(turns) == 1
+        with pytest.raises(ZeroDivisionError, match=fails):
+            next(turns)
+        assert (3, "work") not in worked
+    assert list(in_turn([job(4), job(5)], aside)) == [4, 5]
+    assert list(in_turn([], aside)) == []
 
 
 def test_repeats_are_asked_afresh_where_the_judge_can(problems):
