@@ -7,14 +7,15 @@ a plain forward pass, and scored in batches of similar length instead.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 
-from .packing import Pack, UnpackableError, forward
+from .packing import IN_USE, Pack, UnpackableError, forward
 from .prefixes import Path, Prefixes, Run, Tokens
+from .readout import is_causal
 
 #: Tokens in one pass. A CPU computes fastest while the activations stay in its caches; a GPU starves on less.
 CPU_TOKENS, GPU_TOKENS = 1024, 32768
@@ -27,6 +28,13 @@ PATIENCE = 64
 
 #: How far the packed pass may be from the plain one when they are compared, relative to the hidden state.
 EXACT, ROUNDED = 1e-3, 0.1
+
+
+class Readout(Protocol):
+    """What is made of the last token's hidden state, `(sequences, width)`, or of the model's own logits there."""
+
+    def __call__(self, hidden: torch.Tensor) -> torch.Tensor: ...
+    def of_logits(self, logits: torch.Tensor) -> torch.Tensor: ...
 
 
 class Limit:
@@ -45,13 +53,10 @@ class Limit:
             self.tokens = min(self.most, 2 * self.tokens)
             self._passes = 0
 
-    def failed(self) -> bool:
-        """Memory ran out; False if nothing smaller can be tried."""
+    def failed(self, tokens: int) -> None:
+        """Memory ran out with so many tokens."""
         self._passes = 0
-        if self.tokens == 1:
-            return False
-        self.tokens = max(1, self.tokens // 2)
-        return True
+        self.tokens = max(1, min(self.tokens, tokens) // 2)
 
 
 class Engine:
@@ -63,17 +68,22 @@ class Engine:
         prefixes: keys and values kept from earlier calls.
         causal: whether no token sees what comes after it.
         packs: whether the model takes packed passes; None until it has been tried.
+        reach: sequences up to this length are packed; beyond it, positions or attention are of another kind.
+        reads_states: whether the readout of hidden states agrees with the model's own logits, which are taken if not.
+
+    Weights may be trained between calls: changes in place are noticed, also of adapters. Call `forget` after writing to
+    `.data` or replacing weights otherwise.
     """
 
     def __init__(
         self,
         model: Any,
-        read: Callable[[torch.Tensor], torch.Tensor] | None,
+        read: Readout | None,
         *,
-        kept: int = KEPT,
+        budget: int = KEPT,
         tokens: int | None = None,
     ) -> None:
-        """`model` is transformers'; `read` turns `(sequences, width)` last hidden states into a value or a row each.
+        """`model` is transformers'; `budget` is in bytes; `tokens` go into one pass at most.
 
         With `read=None` the model's own logits are taken, `(sequences, labels)`: what encoders that classify need.
         """
@@ -82,34 +92,53 @@ class Engine:
         self.read = read
         self.device: torch.device = next(model.parameters()).device
         self.limit = Limit(tokens or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS))
-        self.prefixes = Prefixes(kept)
+        self.prefixes = Prefixes(budget)
         self.computed = 0
-        self.causal = any(getattr(module, "is_causal", False) for module in self.body.modules())
-        self.packs: bool | None = None if read is not None and self.causal else False
+        self.causal = is_causal(model)
+        self.packs: bool | None = None if read is not None and self.causal and _is_all_attention(self.body) else False
+        self.reads_states = read is not None
+        self.reach = _reach(self.body.config)
         self._weights = self._version()
-        self._lock = threading.Lock()
 
     @torch.inference_mode()
     def score(self, sequences: Sequence[Sequence[int]], *, afresh: bool = False) -> torch.Tensor:
         """What is read off each sequence, in the order given, on the CPU; identical ones are computed once.
 
-        With `afresh`, nothing that earlier calls left behind is used. Sequences are not empty.
+        With `afresh`, nothing that earlier calls left behind is used.
+
+        Raises:
+            ValueError: a sequence is empty.
         """
-        with self._lock:
+        unique = sorted({tuple(s) for s in sequences})
+        if not unique:
+            return torch.empty(0)
+        if not unique[0]:
+            raise ValueError("a sequence without tokens has no last hidden state")
+        with IN_USE:
             self._notice_training()
-            unique = sorted({tuple(s) for s in sequences})
             if self.packs is None:
-                self.packs = self._packing_is_right()
-            if self.packs:
-                try:
-                    known = self._packed(unique, Prefixes(0) if afresh else self.prefixes)
-                except UnpackableError:
-                    known = self._bucketed(unique)
-            else:
-                known = self._bucketed(unique)
-        rows = torch.stack([known[s] for s in unique]).cpu() if unique else torch.empty(0)
+                self._try_out()
+            far = [s for s in unique if not self.packs or len(s) > self.reach]
+            near = [s for s in unique if self.packs and len(s) <= self.reach]
+            known = self._bucketed(far) | (self._near(near, afresh) if near else {})
+        rows = torch.stack([known[s] for s in unique]).cpu()
         places = {s: i for i, s in enumerate(unique)}
         return rows[[places[tuple(s)] for s in sequences]]
+
+    def _near(self, unique: Sequence[Tokens], afresh: bool) -> dict[Tokens, torch.Tensor]:
+        """Values by packed passes. The tree is put back only when all went well or in an orderly way wrong: an
+        interrupt may strike between any two lines, and a tree that it leaves half changed is dropped."""
+        kept, self.prefixes = self.prefixes, Prefixes(self.prefixes.budget)
+        tree = Prefixes(0) if afresh else kept
+        try:
+            known = self._packed(unique, tree, kept)
+        except UnpackableError:
+            known = self._bucketed(unique)
+        except Exception:
+            self.prefixes = kept
+            raise
+        self.prefixes = kept
+        return known
 
     def forget(self) -> None:
         """Drop everything kept between calls."""
@@ -117,76 +146,109 @@ class Engine:
 
     def padded(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
         """What is read off one batch, padded on the right, with whatever gradients are on."""
+        states, last, logits = self._plain(sequences, whole=not self.reads_states)
+        values: torch.Tensor = logits
+        if self.read is not None:
+            values = self.read(states[last]) if self.reads_states else self.read.of_logits(_at(last, logits))
+        return values.float()
+
+    def _plain(self, sequences: Sequence[Sequence[int]], *, whole: bool) -> tuple[Any, Any, Any]:
+        """Hidden states of a padded batch, where its sequences end in them, and with `whole` the model's logits."""
         lengths = torch.tensor([len(s) for s in sequences])
-        ids = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long)
+        padding = getattr(self.model.config, "pad_token_id", None) or 0
+        ids = torch.full((len(sequences), int(lengths.max())), padding)
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = torch.tensor(sequence)
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
         self.computed += ids.numel()
         # Under a causal mask the last real token never sees the padding: without a mask torch takes a faster path.
-        seen = {} if self.causal or bool(mask.all()) else {"attention_mask": mask.to(self.device)}
-        if self.read is None:
-            logits: torch.Tensor = self.model(input_ids=ids.to(self.device), **seen).logits
-            return logits.float()
-        states = self.body(input_ids=ids.to(self.device), **seen, **self._without_cache()).last_hidden_state
-        return self.read(states[torch.arange(len(sequences)), lengths - 1])
+        seen = {} if (self.causal and not whole) or bool(mask.all()) else {"attention_mask": mask.to(self.device)}
+        last = (torch.arange(len(sequences)), lengths - 1)
+        if whole:
+            return None, last, self.model(input_ids=ids.to(self.device), **seen).logits
+        return self.body(input_ids=ids.to(self.device), **seen, **self._without_cache()).last_hidden_state, last, None
 
     def _without_cache(self) -> dict[str, bool]:
         return {"use_cache": False} if hasattr(self.body.config, "use_cache") else {}
 
-    def _packed(self, unique: Sequence[Tokens], prefixes: Prefixes) -> dict[Tokens, torch.Tensor]:
-        """Values by sequence, by packed passes; the prefix tree keeps what its budget allows."""
-        runs = prefixes.begin(unique)
+    def _packed(self, unique: Sequence[Tokens], tree: Prefixes, kept: Prefixes) -> dict[Tokens, torch.Tensor]:
+        """Values by sequence, by packed passes; the tree keeps what its budget allows, and `kept` gives way to it."""
+        assert self.read is not None
+        runs = tree.begin(unique)
         values: dict[Tokens, torch.Tensor] = {}
         done = 0
         try:
             while done < len(runs):
                 part = runs[done : done + _fitting(runs[done:], self.limit.tokens)]
-                try:
-                    pack = Pack(part, self.device)
-                    read = self._read(forward(self.body, pack))
-                    self._keep(prefixes, part, runs[done + len(part) :], pack)
-                except (RuntimeError, MemoryError) as error:
-                    self._make_room(error, prefixes)
-                    continue
-                self.computed += pack.total
-                self.limit.passed()
-                values.update(zip(unique[done : done + len(part)], read, strict=True))
-                done += len(part)
+                error = self._pass(tree, part, runs[done + len(part) :], unique[done:], values)
+                if error is None:
+                    done += len(part)
+                else:
+                    self._make_room(error, sum(len(run.tokens) for run in part), len(part), (tree, kept))
         finally:
             for path in [run.path for run in reversed(runs) if run.path is not None]:
                 if path.cache is None:
-                    prefixes.drop(path)
-            prefixes.end()
+                    tree.drop(path)
+            tree.end()
         return values
 
-    def _read(self, states: torch.Tensor) -> torch.Tensor:
+    def _pass(
+        self,
+        tree: Prefixes,
+        part: Sequence[Run],
+        later: Sequence[Run],
+        unique: Sequence[Tokens],
+        values: dict[Tokens, torch.Tensor],
+    ) -> str | None:
+        """One pass over some runs; what went wrong if memory ran out, with nothing of the pass still held."""
         assert self.read is not None
-        return self.read(states)
+        try:
+            pack = Pack(part, self.device)
+            read = self.read(forward(self.body, pack))
+            self._keep(tree, part, later, pack)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            return str(error)
+        self.computed += pack.total
+        self.limit.passed()
+        values.update(zip(unique[: len(part)], read, strict=True))
+        return None
 
-    def _keep(self, prefixes: Prefixes, part: Sequence[Run], later: Sequence[Run], pack: Pack) -> None:
+    def _keep(self, tree: Prefixes, part: Sequence[Run], later: Sequence[Run], pack: Pack) -> None:
         """Hand the new keys and values to the tree: all of them if there is room, else those that are still needed."""
-        caches = pack.caches()
         waiting = {run.before for run in later}
-        each = caches[..., :1, :].numel() * caches.element_size()
-        prefixes.trim(prefixes.budget - pack.new * each)
-        room = prefixes.budget - prefixes.bytes
-        kept: list[tuple[Path, torch.Tensor]] = []
+        each = pack.bytes_of_a_token()
+        tree.trim(tree.budget - pack.new * each)
+        room = tree.budget - tree.bytes
+        chosen: list[tuple[Path, int]] = []
         for run, first in zip(part, pack.firsts, strict=True):
             size = len(run.tokens) * each
             if run.path is not None and (run.path.after or run.path in waiting or size <= room):
-                kept.append((run.path, caches[..., first : first + len(run.tokens), :].clone()))
+                chosen.append((run.path, first))
                 room -= size
-        for path, own in kept:  # from here on nothing can run out of memory
-            prefixes.keep(path, own)
+        if not chosen:
+            return
+        caches = pack.caches()
+        owned = [(path, caches[..., first : first + len(path.tokens), :].clone()) for path, first in chosen]
+        for path, cache in owned:  # from here on nothing can run out of memory
+            tree.keep(path, cache)
 
-    def _make_room(self, error: Exception, prefixes: Prefixes) -> None:
-        """After running out of memory: smaller passes and a smaller tree. Any other error goes on its way."""
-        if not out_of_memory(error) or not self.limit.failed():
-            raise error
-        prefixes.trim(prefixes.bytes // 2)
+    def _make_room(self, error: str, tokens: int, count: int, trees: Sequence[Prefixes]) -> None:
+        """After a pass that ran out of memory: smaller trees and a smaller pass. One sequence gets a second chance.
+
+        Raises:
+            torch.OutOfMemoryError: a pass over one sequence, with nothing cached that could go, is still too large.
+        """
+        before = sum(tree.bytes for tree in trees)
+        for tree in trees:
+            tree.trim(tree.bytes // 2 if count > 1 else 0)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+        if count > 1:
+            self.limit.failed(tokens)
+        elif sum(tree.bytes for tree in trees) == before:
+            raise torch.OutOfMemoryError(error)
 
     def _bucketed(self, unique: Sequence[Tokens]) -> dict[Tokens, torch.Tensor]:
         """Values by sequence, in padded batches of similar length."""
@@ -194,44 +256,99 @@ class Engine:
         values: dict[Tokens, torch.Tensor] = {}
         while len(values) < len(ordered):
             batch = bucket(ordered[len(values) :], self.limit.tokens)
+            if self.read is None and getattr(self.model.config, "pad_token_id", None) is None:
+                batch = batch[:1]  # the model could not tell where a padded sequence ends
+            error = ""
             try:
                 values.update(zip(batch, self.padded(batch), strict=True))
-            except (RuntimeError, MemoryError) as error:
-                self._make_room(error, self.prefixes)
+            except (RuntimeError, MemoryError) as failure:
+                if not out_of_memory(failure):
+                    raise
+                error = str(failure) or "out of memory"
+            if error:
+                self._make_room(error, len(batch) * len(batch[-1]), len(batch), (self.prefixes,))
             else:
                 self.limit.passed()
         return values
 
-    def _packing_is_right(self) -> bool:
-        """Whether packed passes, with and without what they cached, give the hidden states of a plain pass."""
-        vocabulary = self.body.get_input_embeddings().num_embeddings
-        ids = [(7919 * place + 11) % vocabulary for place in range(28)]
-        probes = [tuple(ids[:24]), tuple(ids[:17] + ids[20:28]), tuple(ids[:9] + ids[12:20])]
+    def _try_out(self) -> None:
+        """Find out what the model allows: reading hidden states, and packed passes with and without a cache."""
+        assert self.read is not None
+        computed = self.computed
+        probes = _probes(self.body.get_input_embeddings().num_embeddings)
         exact = next(self.body.parameters()).dtype in (torch.float32, torch.float64)
-        read, self.read = self.read, lambda states: states.float()
-        try:
-            prefixes = Prefixes(KEPT)
-            packed = self._packed(probes[:1], prefixes) | self._packed(sorted(probes[1:]), prefixes)
-            plain = {probe: self.padded([probe])[0] for probe in probes}
-        except (UnpackableError, TypeError, ValueError, KeyError, AttributeError, NotImplementedError):
-            return False
-        finally:
-            self.read = read
-            self.computed = 0
-        return all(
-            float((packed[p] - plain[p]).norm() / plain[p].norm()) < (EXACT if exact else ROUNDED) for p in probes
-        )
+        plain = {probe: self._plain([probe], whole=False)[0][0, -1].float() for probe in probes}
+        logits = self._plain(probes[:1], whole=True)[2]
+        own = self.read.of_logits(_at((0, [-1]), logits))
+        read = self.read(plain[probes[0]][None])
+        scale = float(own.abs().max()) + 1
+        self.reads_states = float((read - own).abs().max()) < scale * (EXACT if exact else ROUNDED)
+        self.packs = self.reads_states and self._packs_right(plain, EXACT if exact else ROUNDED)
+        self.computed = computed
 
-    def _version(self) -> tuple[int, int]:
+    def _packs_right(self, plain: dict[Tokens, torch.Tensor], tolerance: float) -> bool:
+        """Whether packed hidden states are those of plain passes, over one tree that fills as it would in use."""
+        tree = Prefixes(KEPT)
+        first, *rest = plain
+        states: dict[Tokens, torch.Tensor] = {}
+        try:
+            for call in ([first], sorted(rest)):
+                runs = tree.begin(call)
+                pack = Pack(runs, self.device)
+                states.update(zip(call, forward(self.body, pack).float(), strict=True))
+                caches = pack.caches()
+                for run, start in zip(runs, pack.firsts, strict=True):
+                    if run.path is not None:
+                        tree.keep(run.path, caches[..., start : start + len(run.tokens), :])
+        except Exception as error:  # a model's attention can be anything, and fail in any way
+            if out_of_memory(error):
+                raise
+            return False
+        return all(float((states[p] - plain[p]).norm() / plain[p].norm()) < tolerance for p in plain)
+
+    def _version(self) -> tuple[object, ...]:
         """Changes when the model is trained: torch counts the changes of every tensor made in place."""
-        parameters = [p for p in self.body.parameters() if not p.is_inference()]
-        return len(parameters), sum(p._version for p in parameters)
+        weights = [p for p in self.model.parameters() if not p.is_inference()]
+        adapters = [m.disable_adapters for m in self.model.modules() if hasattr(m, "disable_adapters")]
+        return sum(p._version for p in weights), sum(p.data_ptr() for p in weights), len(weights), str(adapters)
 
     def _notice_training(self) -> None:
         version = self._version()
         if version != self._weights:
             self._weights = version
             self.forget()
+
+
+def _probes(vocabulary: int) -> list[Tokens]:
+    """Sequences that share beginnings, some but for one token, and one that others are beginnings of."""
+    ids = [(7919 * place + 11) % vocabulary for place in range(28)]
+    return [tuple(ids[:24]), tuple(ids[:25]), tuple(ids[:17] + ids[20:28]), tuple(ids[:17] + ids[20:27]),
+            tuple(ids[:9] + ids[12:20]), tuple(ids[:12])]  # fmt: skip
+
+
+def _at(places: Any, logits: torch.Tensor) -> torch.Tensor:
+    """The logits at some places of the sequences, or those of a classifier, which has one row a sequence."""
+    return logits[places] if logits.dim() == 3 else logits
+
+
+def _is_all_attention(body: Any) -> bool:
+    """Whether tokens meet in attention alone: not in a convolution, nor in a state that is handed on."""
+    config = body.config.get_text_config() if hasattr(body.config, "get_text_config") else body.config
+    kinds = set(getattr(config, "layer_types", None) or ())
+    convolves = any(isinstance(module, torch.nn.Conv1d) for module in body.modules())
+    return kinds <= {"full_attention", "sliding_attention"} and not convolves
+
+
+def _reach(config: Any) -> int:
+    """The length up to which every token sees all before it, by positions that do not depend on the length."""
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    rope = str(getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or "")
+    if "dynamic" in rope or "longrope" in rope:
+        found = re.search(r"'original_max_position_embeddings': (\d+)", rope)
+        own = getattr(config, "original_max_position_embeddings", None)
+        limits.append(own or (int(found[1]) if found else config.max_position_embeddings))
+    return min((int(limit) for limit in limits if limit), default=1 << 62)
 
 
 def _fitting(runs: Sequence[Run], limit: int) -> int:
@@ -259,4 +376,5 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on whatever device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower()
+    said = str(error).lower()
+    return any(words in said for words in ("out of memory", "allocate memory", "enough memory", "alloc_failed"))

@@ -5,13 +5,15 @@ at the whole way from the root of the prefix tree to itself, be it cached or com
 as in SpecInfer, arXiv 2305.09781). Sequences of similar shape go through attention together, padded.
 
 On a CPU the attention is made of plain matrix products over keys in the order of their positions. Torch's fused kernel
-is slower there on short rows, and this way a hidden state is the same to the last bit whichever tokens were cached and
-whatever else is in the pass, wherever the processor's matrix product treats its rows alike (bf16 and fp32 do on x86).
+is slower there on short rows, and this way a hidden state is nearly always the same to the last bit whichever tokens
+were cached and whatever else is in the pass, where the processor's matrix product treats its rows alike (bf16 on x86).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -28,11 +30,15 @@ WORTH = 8192
 #: Queries of one run that are computed together: more would compute more of the half that a causal mask throws away.
 STRETCH = 64
 
-#: Cells of the attention matrices made at once; what is larger goes through torch's fused kernel, which makes none.
-LARGEST = 1 << 26
+#: Cells of a group's attention matrix, and keys copied for it, at most (a group has at least one run).
+LARGEST, KEYS = 1 << 20, 1 << 18
 
 #: The name under which transformers finds `attend`.
 NAME = "hoodwink_packed"
+
+
+#: Keys from which the fused kernel is taken on a CPU too.
+LONG = 2048
 
 
 class UnpackableError(Exception):
@@ -66,7 +72,7 @@ class Group:
             last[row, :, 0] = torch.arange(self.rows) + len(keys[i]) - lengths[i]
         self.queries, self.targets, self.keys = queries.view(-1), targets.view(-1), slots.view(-1)
         self.allowed = torch.arange(self.slots) <= last
-        self._masks: dict[tuple[int, int, torch.dtype], torch.Tensor] = {}
+        self._mask: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> None:
         """Move the indices to where the model is."""
@@ -75,12 +81,10 @@ class Group:
 
     def mask(self, heads: int, shared: int, dtype: torch.dtype) -> torch.Tensor:
         """0 where a query sees a key and minus infinity elsewhere, `(heads * runs, shared * longest, most keys)`."""
-        key = heads, shared, dtype
-        if key not in self._masks:
+        if self._mask is None or self._mask.dtype != dtype:
             zero = torch.zeros((), dtype=dtype, device=self.allowed.device)
-            mask = torch.where(self.allowed, zero, float("-inf")).repeat(heads, shared, 1)
-            self._masks[key] = mask
-        return self._masks[key]
+            self._mask = torch.where(self.allowed, zero, float("-inf")).repeat(heads, shared, 1)
+        return self._mask
 
 
 class Pack:
@@ -115,9 +119,10 @@ class Pack:
         self.groups = [Group(part, firsts, lengths, keys, self.total) for part in grouped(lengths, keys)]
         for group in self.groups:
             group.to(device)
+        self.long = max(map(len, keys)) > LONG
         self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def _gather(self, runs: Sequence[Run], places: dict[Path, int]) -> Any:
+    def _gather(self, runs: Sequence[Run], places: dict[Path, int]) -> Callable[[Path, int], torch.Tensor]:
         """Lay out the cached keys that the pass needs; returns the slots on the way to a position of a path."""
         needed: dict[Path, int] = {}
         for run in runs:
@@ -160,19 +165,17 @@ class Pack:
             before = self.context[:, layer]
             keys, values = torch.cat([before[0], keys], 1), torch.cat([before[1], values], 1)
         asking = query[0].transpose(0, 1)
-        heads, shared = key.shape[1], query.shape[1] // key.shape[1]
-        out = asking.new_empty(self.total + 1, heads * shared, value.shape[-1])
+        attention = _fused if asking.device.type != "cpu" or self.long else _products
+        out = asking.new_empty(self.total + 1, query.shape[1], value.shape[-1])
         for group in self.groups:
-            n, rows, slots = group.count, group.rows, group.slots
-            # Queries that share a key head lie side by side: (heads * runs, shared * rows, width).
-            q = asking.index_select(0, group.queries).view(n, rows, heads, shared, -1).permute(2, 0, 3, 1, 4)
-            q = q.reshape(heads * n, shared * rows, -1)
-            k = keys.index_select(1, group.keys).view(heads * n, slots, -1)
-            v = values.index_select(1, group.keys).view(heads * n, slots, -1)
-            seen = _weighed(q, k, v, group.mask(heads, shared, q.dtype), scale, softcap)
-            seen = seen.view(heads, n, shared, rows, -1).permute(1, 3, 0, 2, 4).reshape(n * rows, heads * shared, -1)
-            out.index_copy_(0, group.targets, seen)
+            q = asking.index_select(0, group.queries)
+            k, v = keys.index_select(1, group.keys), values.index_select(1, group.keys)
+            out.index_copy_(0, group.targets, attention(group, q, k, v, scale, softcap))
         return out[: self.total].unsqueeze(0)
+
+    def bytes_of_a_token(self) -> int:
+        """What one token's keys and values take, once the pass is done."""
+        return sum(part[:, :1].numel() * part.element_size() for layer in self.layers for part in layer)
 
     def caches(self) -> torch.Tensor:
         """Keys and values of the new tokens, `(2, layers, heads, tokens, width)`, once the pass is done.
@@ -186,21 +189,40 @@ class Pack:
         return torch.stack([torch.stack(parts) for parts in zip(*self.layers, strict=True)])
 
 
-def _weighed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, scale: float,
-             softcap: float | None) -> torch.Tensor:  # fmt: skip
-    """Attention of `(batch, rows, width)` queries over `(batch, slots, width)` keys and values."""
-    fused = q.device.type != "cpu" or mask.numel() > LARGEST
-    if softcap is None and fused:
-        # A fourth dimension, without which torch takes no fused kernel.
-        seen = torch.nn.functional.scaled_dot_product_attention(
-            q[None], k[None], v[None], attn_mask=mask[None], scale=scale
-        )
-        return seen[0]
+def _products(
+    group: Group, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, softcap: float | None
+) -> torch.Tensor:
+    """By matrix products. Queries are `(runs * rows, heads, width)`, keys `(key heads, runs * slots, width)`."""
+    n, rows, slots = group.count, group.rows, group.slots
+    heads, shared = k.shape[0], q.shape[1] // k.shape[0]
+    # Queries that share a key head lie side by side: (heads * runs, shared * rows, width).
+    q = q.view(n, rows, heads, shared, -1).permute(2, 0, 3, 1, 4).reshape(heads * n, shared * rows, -1)
+    k, v = k.view(heads * n, slots, -1), v.view(heads * n, slots, -1)
+    mask = group.mask(heads, shared, q.dtype)
     if softcap is None:
         scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=scale)
     else:
         scores = torch.tanh(torch.bmm(q, k.transpose(1, 2)) * (scale / softcap)) * softcap + mask
-    return torch.bmm(scores.softmax(-1), v)
+    seen = torch.bmm(scores.softmax(-1), v).view(heads, n, shared, rows, -1)
+    return seen.permute(1, 3, 0, 2, 4).reshape(n * rows, heads * shared, -1)
+
+
+def _fused(
+    group: Group, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, softcap: float | None
+) -> torch.Tensor:
+    """The same by torch's fused kernel, which makes no matrix of scores: for GPUs and for long texts."""
+    if softcap is not None:
+        return _products(group, q, k, v, scale, softcap)
+    n, rows, slots = group.count, group.rows, group.slots
+    seen = torch.nn.functional.scaled_dot_product_attention(
+        q.view(n, rows, *q.shape[1:]).transpose(1, 2),
+        k.view(k.shape[0], n, slots, -1).transpose(0, 1),
+        v.view(v.shape[0], n, slots, -1).transpose(0, 1),
+        attn_mask=group.allowed[:, None],
+        scale=scale,
+        enable_gqa=k.shape[0] != q.shape[1],
+    )
+    return seen.transpose(1, 2).reshape(n * rows, q.shape[1], -1)
 
 
 def _cut(
@@ -224,7 +246,8 @@ def grouped(lengths: Sequence[int], keys: Sequence[torch.Tensor]) -> list[list[i
         area = lengths[i] * len(keys[i])
         wide, long = max(rows, lengths[i]), max(slots, len(keys[i]))
         padded = (len(groups[-1]) + 1) * wide * long if groups else 0
-        if groups and padded <= min(1.1 * (exact + area) + WORTH, LARGEST / 64):
+        count = len(groups[-1]) + 1 if groups else 0
+        if groups and padded <= min(1.1 * (exact + area) + WORTH, LARGEST) and count * long <= KEYS:
             groups[-1].append(i)
             rows, slots, exact = wide, long, exact + area
         else:
@@ -240,13 +263,16 @@ def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device)
 
 
+#: Held while a model computes: one model may serve several engines, and several models one config.
+IN_USE = threading.RLock()
+
 _PASS: ContextVar[Pack | None] = ContextVar("pass", default=None)
 
 
 def attend(module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any,
            scaling: float | None = None, softcap: float | None = None, sliding_window: int | None = None,
            s_aux: Any = None, **_: Any) -> tuple[torch.Tensor, None]:  # fmt: skip
-    """An attention function as transformers calls it, layer by layer, within `Packed.forward`."""
+    """An attention function as transformers calls it, layer by layer, within `forward`."""
     pack = _PASS.get()
     if pack is None or mask is not None or s_aux is not None or not getattr(module, "is_causal", True):
         raise UnpackableError("attention that is not plain and causal")
@@ -257,23 +283,41 @@ def attend(module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, valu
 def forward(body: Any, pack: Pack) -> torch.Tensor:
     """Hidden states at the last token of each run, `(runs, width)`; the pack then has its keys and values.
 
-    The model is switched to `attend` for the length of the call.
+    The model is switched to `attend` for the length of the call: until it is over, nothing else can use the model.
 
     Raises:
         UnpackableError: the model does not let its attention be done here.
     """
+    with _switched(body.config), _passing(pack):
+        states = body(input_ids=pack.ids, position_ids=pack.positions, use_cache=False).last_hidden_state
+    if not pack.layers:
+        raise UnpackableError("a model with attention of its own")
+    return states[0].index_select(0, pack.last)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _switched(config: Any) -> Iterator[None]:
+    """Have a model's attention done by `attend`; then every part of its config is as it was."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     if NAME not in ALL_ATTENTION_FUNCTIONS:
         ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
-    before = body.config._attn_implementation
+    parts = [config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))]
+    with IN_USE:
+        before = [(part, part._attn_implementation_internal) for part in parts if part is not None]
+        try:
+            for part, _ in before:
+                part._attn_implementation_internal = NAME
+            yield
+        finally:
+            for part, name in before:
+                part._attn_implementation_internal = name
+
+
+@contextmanager
+def _passing(pack: Pack) -> Iterator[None]:
     token = _PASS.set(pack)
-    body.config._attn_implementation = NAME
     try:
-        states = body(input_ids=pack.ids, position_ids=pack.positions, use_cache=False).last_hidden_state
+        yield
     finally:
-        body.config._attn_implementation = before
         _PASS.reset(token)
-    if not pack.layers:
-        raise UnpackableError("a model with attention of its own")
-    return states[0].index_select(0, pack.last)  # type: ignore[no-any-return]

@@ -16,52 +16,62 @@ class YesNo:
 
     def __init__(self, model: Any, yes_ids: Sequence[int], no_ids: Sequence[int]) -> None:
         """`model` is a transformers causal language model."""
-        head = model.get_output_embeddings()
-        ids = [*yes_ids, *no_ids]
-        self.rows = _rows(head.weight, ids)
-        self.bias = _rows(head.bias, ids) if getattr(head, "bias", None) is not None else None
+        self.head = model.get_output_embeddings()
+        self.ids = torch.tensor([*yes_ids, *no_ids])
+        self.yes = len(yes_ids)
         config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+        # Known ways to treat logits; of others the engine finds out, and takes the model's own.
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
-        # Cohere's models multiply their logits, Granite's divide them.
         self.scale = float(getattr(config, "logit_scale", None) or 1) / float(
             getattr(config, "logits_scaling", None) or 1
         )
-        self.yes = len(yes_ids)
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
         """`(sequences, width)` hidden states -> `(sequences,)` log-odds in fp32."""
-        logits = _products(hidden, self.rows)
-        if self.bias is not None:
-            logits = logits + self.bias
+        ids = self.ids.to(hidden.device)
+        logits = _products(hidden, self.head.weight[ids].float())
+        if getattr(self.head, "bias", None) is not None:
+            logits = logits + self.head.bias[ids].float()
         logits = logits * self.scale
         if self.softcap is not None:
             logits = self.softcap * torch.tanh(logits / self.softcap)
+        return self._odds(logits)
+
+    def of_logits(self, logits: torch.Tensor) -> torch.Tensor:
+        """The same from the model's own logits, `(sequences, vocabulary)`."""
+        return self._odds(logits[:, self.ids.to(logits.device)].float())
+
+    def _odds(self, logits: torch.Tensor) -> torch.Tensor:
         return logits[:, : self.yes].logsumexp(1) - logits[:, self.yes :].logsumexp(1)
 
 
 class Labels:
-    """The logits of a decoder-only sequence classifier, which reads the last token."""
+    """The logits of a decoder-only sequence classifier, which reads the last token (also where that is padding's)."""
 
     def __init__(self, model: Any) -> None:
         """`model` is transformers' `...ForSequenceClassification` with a linear `score` on top of a causal body."""
-        self.rows = model.score.weight.detach().float()
-        self.bias = model.score.bias.detach().float() if model.score.bias is not None else None
+        self.head = model.score
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
         """`(sequences, width)` hidden states -> `(sequences, labels)` logits in fp32."""
-        logits = _products(hidden, self.rows)
-        return logits if self.bias is None else logits + self.bias
+        logits = _products(hidden, self.head.weight.float())
+        return logits if self.head.bias is None else logits + self.head.bias.float()
+
+    def of_logits(self, logits: torch.Tensor) -> torch.Tensor:
+        """The model's own logits, `(sequences, labels)`, as they are."""
+        return logits.float()
 
 
 def labels_of(model: Any) -> Labels | None:
     """How to read a sequence classifier, or None where its logits are not one linear layer on the last token."""
-    score = getattr(model, "score", None)
-    causal = any(getattr(module, "is_causal", False) for module in model.base_model.modules())
-    return Labels(model) if isinstance(score, torch.nn.Linear) and causal else None
+    return Labels(model) if isinstance(getattr(model, "score", None), torch.nn.Linear) and is_causal(model) else None
 
 
-def _rows(weight: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
-    return weight.detach()[torch.tensor(ids, device=weight.device)].float()
+def is_causal(model: Any) -> bool:
+    """Whether no token of a sequence sees what comes after it."""
+    if getattr(model.config, "is_encoder_decoder", False):
+        return False
+    return any(getattr(module, "is_causal", False) for module in model.base_model.modules())
 
 
 def _products(hidden: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

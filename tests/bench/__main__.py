@@ -103,7 +103,7 @@ def child(options: argparse.Namespace) -> dict[str, float]:
             [problem] = hoodwink.corpus("arithmetic").sample(1)
             judge.score([hoodwink.Item(problem, "Is it right?")])
         else:
-            calls = WORKLOADS["edits"](judge, 96)
+            calls = WORKLOADS["edits"](judge, 28)
             if options.child == "memory":
                 engine.replay(judge, calls)
             else:
