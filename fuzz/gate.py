@@ -132,10 +132,10 @@ class Gate:
         return Job(start, lambda: self._rule(batch, items, truths))
 
     def _rule(self, keys: Iterable[bytes], items: dict[bytes, Item], truths: dict[bytes, Truth]) -> None:
-        rule = self.oracle.rule
+        truth = self.oracle.truth
         for key in keys:
             item = items[key]
-            truths[key] = rule(item.problem, item.response).truth
+            truths[key] = truth(item.problem, item.response)
 
 
 def _timed(work: Callable[[], list[Verdict]], before: float) -> Scored:

@@ -124,9 +124,9 @@ def test_the_caller_prepares_rules_and_stores_while_the_judge_computes(problems)
     class Oracle:
         name = "noted"
 
-        def rule(self, problem, response):
+        def truth(self, problem, response):
             note(f"ruled {response}")
-            return open_oracle("exact").rule(problem, response)
+            return open_oracle("exact").truth(problem, response)
 
     class Noting(Store):
         def add_verdicts(self, judge, step, entries, verdicts, seconds):
@@ -173,11 +173,11 @@ def test_an_interrupt_leaves_at_once_and_keeps_what_was_committed(tmp_path, prob
     class Interrupting:
         name = "interrupting"
 
-        def rule(self, problem, response):
+        def truth(self, problem, response):
             if response == TEXTS[14]:  # in the fifth batch: three are stored by then
                 assert started.wait(30)
                 raise KeyboardInterrupt
-            return open_oracle("exact").rule(problem, response)
+            return open_oracle("exact").truth(problem, response)
 
     with Store.create(tmp_path, {"identity": {}}) as store:
         gate = Gate(Endless(), Interrupting(), store, batch=3)
