@@ -134,8 +134,11 @@ class Screen:
         if before[-1:] == ".":
             return None
         number = int(run[1])
-        if number in self._counts or any(pattern.search(text) for pattern in self.reference.lookalikes):
+        if number in self._counts:
             return True
+        for pattern in self.reference.lookalikes:  # a loop: `any` would cost more than what it looks at
+            if pattern.search(text):
+                return True
         units = UNITS.get(run[2], ())
         if before[-1:] == "$":
             units += UNITS["$"]
@@ -171,7 +174,7 @@ def _may_tell(text: str) -> bool:
 
 def _beginnings(reference: Reference) -> re.Pattern[str] | None:
     """A pattern that matches where a long spelling may begin: its first letters, spaced out or disguised."""
-    starts = sorted({way[:5] for way in reference.long})
+    starts = sorted({way[:4] for way in reference.long})
     if not starts:
         return None
     return re.compile("|".join(_GAP.join(LEET_WAYS.get(letter, letter) for letter in start) for start in starts))
