@@ -17,7 +17,7 @@ _MOST_DIGITS = 60
 # A short run between two digits of one number: no letter, no operator, and no decimal point (tight between two digits).
 _GAP = r"(?:(?!(?<=\d)\.\d)(?:[^\w+=*/<>^]|_)){0,8}"
 _LOOKALIKES = {"0": "[0oq]", "1": "[1li|]", "2": "[2z]", "5": "[5s]", "6": "[6bg]", "8": "[8b]", "9": "[9gq]"}
-_LEET = {"a": "[a4@]", "e": "[e3]", "i": "[i1!|]", "o": "[o0]", "l": "[l1|]", "s": "[s5$]", "t": "[t7]"}
+LEET_WAYS = {"a": "[a4@]", "e": "[e3]", "i": "[i1!|]", "o": "[o0]", "l": "[l1|]", "s": "[s5$]", "t": "[t7]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ def _spelt(value: Value, negative: bool) -> tuple[re.Pattern[str] | None, tuple[
     ways = set(_spellings(value))
     short = sorted(way for way in ways if len(way) < 6)
     spaced = "|".join(
-        r"[\W_]{0,3}".join(_LEET.get(letter, letter) if way[1:] else letter for letter in way) for way in short
+        r"[\W_]{0,3}".join(LEET_WAYS.get(letter, letter) if way[1:] else letter for letter in way) for way in short
     )
     pattern = re.compile(rf"(?<![a-z0-9])(?:{spaced})s?(?![a-z0-9])") if short else None
     long = {way for way in ways if len(way) >= 6}

@@ -112,9 +112,13 @@ _ANY_STEM = f"(?:{'|'.join(_STEMS)})"
 _STEM = re.compile(f"{_ANY_STEM}(?={_ANY_STEM}|(?![a-z]))")
 _GLUED = re.compile(f"(?<![a-z])(?:{_STEM.pattern})++(?![a-z])")
 _HINT = re.compile(rf"{any_of(HINTS)}|an? [a-z]")
+_ANY_HINT = re.compile(any_of(HINTS))
+# What else may be a part of a run of letters that is split, or count as one after an article.
+_OTHER_STEM = re.compile(any_of(["minus", "negative", "andand", *"0123456789", *(w for w in UNITS if len(w) > 2)]))
+_LETTERS = re.compile("[a-z]+")
 _PIECE = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[^a-z\d]+")
 _GLUE = re.compile(r"(?:[^\S\n]|[,–-]){1,4}")
-_POINT = re.compile(r"(?:(?<![\d.])(\d+)[\s-]{1,3})?\bpoint\b[\s-]{1,3}((?:\d+[\s-]{0,3})++)")
+_POINT = re.compile(r"(?:(?<![\d.])(\d+)[\s-]{1,3})?\bpoint\b[\s-]{1,3}((?:\d+[\s-]{0,3})++)(?!/)")
 _BIG = (("hundred", 100), ("thousand", 10**3), ("million", 10**6), ("billion", 10**9), ("trillion", 10**12))
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
@@ -127,6 +131,30 @@ def numeralise(text: str) -> str:
     """Lower-case `text` with numbers in words turned into digits: `two hundred and five` -> `205`, `half` -> `1/2`."""
     if not _HINT.search(text):
         return text
+    plain = _with_one_word(text)
+    return _in_digits(text) if plain is None else plain
+
+
+def _with_one_word(text: str) -> str | None:
+    """What `numeralise` makes of a text that has at most one number word, no digit and no unit; None of any other."""
+    if _OTHER_STEM.search(text):
+        return None
+    hint = _ANY_HINT.search(text)
+    if hint is None:
+        return text
+    start = hint.start()
+    while start and "a" <= text[start - 1] <= "z":
+        start -= 1
+    word = _LETTERS.match(text, start)
+    if word is None or _ANY_HINT.search(text, word.end()):
+        return None
+    if word[0] in _SMALL:
+        return f"{text[:start]}{_SMALL[word[0]]}{text[word.end() :]}"
+    return None if _GLUED.fullmatch(word[0]) else text
+
+
+def _in_digits(text: str) -> str:
+    """`numeralise`, for any text."""
     pieces = _PIECE.findall(_GLUED.sub(lambda glued: " ".join(_STEM.findall(glued[0])), text))
     out = []
     place = 0

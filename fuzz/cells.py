@@ -103,6 +103,8 @@ def _checked(candidate: object) -> Candidate:
         TypeError: it is none, or one of its texts is no text.
         UnicodeEncodeError: one of its texts holds half a surrogate pair.
     """
+    if type(candidate) is Candidate and _is_plain(candidate):
+        return candidate
     if not isinstance(candidate, Candidate) or not isinstance(candidate.text, str):
         raise TypeError("an attack must yield lists of Candidate with a text")
     for text in (candidate.text, candidate.attack, candidate.op, candidate.parent or ""):
@@ -111,3 +113,15 @@ def _checked(candidate: object) -> Candidate:
         if not text.isascii():
             text.encode()
     return candidate
+
+
+def _is_plain(candidate: Candidate) -> bool:
+    """Whether all its texts are ASCII beyond doubt: nearly all are, and this is said quickly."""
+    text, attack, op, parent = candidate.text, candidate.attack, candidate.op, candidate.parent
+    return (
+        type(text) is type(attack) is type(op) is str
+        and text.isascii()
+        and attack.isascii()
+        and op.isascii()
+        and (parent is None or (type(parent) is str and parent.isascii()))
+    )

@@ -71,7 +71,8 @@ class Gate:
         missing = [batch for batch in self._plan(wanted, known) if self._is_missing(batch, wanted, known)]
         jobs = [self._job(batch, wanted, items, truths) for batch in missing]
         for batch, (verdicts, seconds) in zip(missing, in_turn(jobs, self._aside), strict=True):
-            entries = [Entry(k, wanted[k].problem.id, wanted[k].candidate.text, wanted[k].repeat) for k in batch]
+            asked = [(key, *wanted[key]) for key in batch]
+            entries = [Entry(key, problem.id, candidate.text, repeat) for key, problem, candidate, repeat in asked]
             stored = self.store.add_verdicts(self.judge.fingerprint, self.step, entries, verdicts, seconds)
             known.update(zip(batch, stored, strict=True))
             self.asked += len(batch)
@@ -133,10 +134,10 @@ class Gate:
         return Job(start, lambda: self._rule(batch, items, truths))
 
     def _rule(self, keys: Iterable[bytes], items: dict[bytes, Item], truths: dict[bytes, Truth]) -> None:
-        rule = self.oracle.rule
+        truth = self.oracle.truth
         for key in keys:
             item = items[key]
-            truths[key] = rule(item.problem, item.response).truth
+            truths[key] = truth(item.problem, item.response)
 
 
 def _timed(work: Callable[[], list[Verdict]], before: float) -> Scored:

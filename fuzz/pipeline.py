@@ -7,7 +7,7 @@ threads (a second thread would get a second set of them, and both sets then wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
@@ -16,7 +16,7 @@ Work = Callable[[], Result]
 
 
 class Job(NamedTuple, Generic[Result]):
-    """`begin` does what the work needs first and returns the work; `meanwhile` is done by the time the work is."""
+    """`begin` does what the work needs first and returns the work; `meanwhile` can be done beside it."""
 
     begin: Callable[[], Work[Result]]
     meanwhile: Callable[[], None]
@@ -35,11 +35,10 @@ def in_turn(jobs: Sequence[Job[Result]], aside: ThreadPoolExecutor | None) -> It
         for place, job in enumerate(jobs):
             assert begun is not None
             work = begun()
-            meanwhile = helper.soon(job.meanwhile)
             begun = helper.soon(jobs[place + 1].begin) if place + 1 < len(jobs) else None
-            result = work()
+            meanwhile = helper.soon(job.meanwhile)
+            yield work()
             meanwhile()
-            yield result
     finally:
         helper.leave()
 
@@ -60,6 +59,7 @@ class Helper:
         return future.result
 
     def leave(self) -> None:
-        """Nothing that waits is begun any more."""
+        """Nothing that waits is begun any more, and what has begun comes to its end."""
         for future in self.sent:
             future.cancel()
+        wait(self.sent)

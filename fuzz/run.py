@@ -15,7 +15,7 @@ from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Problem, SplitChoice
-from ..judges.judge import Judge, open_judge
+from ..judges.judge import Judge, batch_of, open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
 from .campaign import Budget, Campaign, Progress
@@ -125,6 +125,7 @@ class Settings:
         return {
             "judge": self.judge.name,
             "fingerprint": self.judge.fingerprint,
+            "batch": batch_of(self.judge),
             "corpus": self.corpus.name,
             "oracle": self.corpus.oracle,
             "split": self.split,

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -105,20 +104,11 @@ def child(options: argparse.Namespace) -> dict[str, float]:
         else:
             calls = WORKLOADS["edits"](judge, 28)
             if options.child == "memory":
-                engine.replay(judge, calls)
+                engine.ask(judge, calls)
             else:
                 plain.loop(judge.model, judge.tokenizer, [judge.prompt(item) for call in calls for item in call])
     peak = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else 0.0
-    return {"mb": peak_mb(), "gpu_mb": peak}
-
-
-def peak_mb() -> float:
-    """The most memory that this process took; Linux's `ru_maxrss` would count its parent's too."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) / 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"mb": overhead.peak_mb(), "gpu_mb": peak}
 
 
 def run_child(options: argparse.Namespace, side: str) -> dict[str, float]:

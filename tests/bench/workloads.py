@@ -36,7 +36,7 @@ def suffix(judge: PromptedJudge, count: int) -> Calls:
 def edits(judge: PromptedJudge, count: int) -> Calls:
     """Worked solutions of 200 tokens, of four problems in turn, with one token anywhere in them replaced.
 
-    The first call asks about the solutions as they are, as any search does that edits them.
+    The first call asks about the solutions as they are, as any search does that edits them: it is not measured.
     """
     rng = np.random.default_rng(3)
     problems = hoodwink.corpus("arithmetic").sample(4, seed=4)

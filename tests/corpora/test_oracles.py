@@ -10,11 +10,13 @@ from fractions import Fraction
 import pytest
 from hoodwink.corpora.answers import clean
 from hoodwink.corpora.errors import UsageError
-from hoodwink.corpora.oracles import ORACLES, ExactOracle, _standing, may_state, open_oracle
+from hoodwink.corpora.oracles import ORACLES, ExactOracle, open_oracle
 from hoodwink.corpora.quantities import TooMuch
 from hoodwink.corpora.records import Problem, Ruling, Truth
 from hoodwink.corpora.reference import read_reference
-from hoodwink.corpora.spelling import numeralise, roman, spell
+from hoodwink.corpora.screen import screen_of
+from hoodwink.corpora.spelling import _HINT, _in_digits, numeralise, roman, spell
+from hoodwink.corpora.standing import standing
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -646,7 +648,7 @@ def is_read(reference: str, response: str) -> bool:
     """Whether the oracle reads a response, rather than tell at once that it states nothing."""
     cased = clean(response)
     try:
-        return may_state(read_reference(reference), cased, cased.casefold())
+        return screen_of(reference).may_state(cased, cased.casefold())
     except TooMuch:
         return True
 
@@ -656,12 +658,38 @@ def texts() -> st.SearchStrategy[str]:
     return st.lists(parts, max_size=10).map("".join)
 
 
-@settings(max_examples=3000, deadline=None)
-@given(st.sampled_from(SCREENED), texts())
+@st.composite
+def lone_numbers(draw: st.DrawFn) -> str:
+    """Nonsense around one number, in digits or words, with what may make another number of it right beside it."""
+    beside = st.sampled_from(["", " ", "-", "$", ".", ",", "!", "'", "s", "l", "x", "h", " m", "k", "%", " an b", "**"])
+    words = st.sampled_from(
+        ["Joy", " the", " of", "JAMA", ":", " and", "_", " to the", "(", " in ", "o", " square of "]
+    )
+    number = draw(st.sampled_from(["one", "two", "ten", "seventeen", "none", "third"]) | st.integers(0, 300).map(str))
+    return "".join([draw(words), draw(words), draw(beside), number, draw(beside), draw(beside), draw(words)])
+
+
+@settings(max_examples=5000, deadline=None)
+@given(
+    st.sampled_from([*SCREENED, "300 seconds", "9000", "$7.00", "2 pm", "120 minutes", "7"]), texts() | lone_numbers()
+)
 def test_what_is_not_read_would_have_stated_nothing(reference: str, response: str) -> None:
     cased = clean(response)
     if not is_read(reference, response):
-        assert _standing(read_reference(reference), cased, cased.casefold()) == ""
+        assert standing(read_reference(reference), cased, cased.casefold()) == ""
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from([*SCREENED, "Paris"]), texts() | lone_numbers())
+def test_truth_is_what_the_ruling_says(reference: str, response: str) -> None:
+    problem = Problem.make(family="test", question="?", reference=reference)
+    assert ORACLE.truth(problem, response) is ORACLE.rule(problem, response).truth
+
+
+@settings(max_examples=2000, deadline=None)
+@given(texts() | lone_numbers())
+def test_a_text_with_one_number_word_is_read_as_any_other(text: str) -> None:
+    assert numeralise(text) == (_in_digits(text) if _HINT.search(text) else text)
 
 
 def test_most_nonsense_need_not_be_read_and_no_trick_is_passed_over() -> None:
@@ -711,3 +739,9 @@ def test_long_hostile_text_does_not_hang(piece: str) -> None:
     for reference, size in (("272", 29_000), ("-12.5", 29_000), ("14:35", 29_000), ("95 minutes", 100_000)):
         rule(reference, piece * (size // len(piece)))
     assert time.monotonic() - start < 60  # a guard against hanging; quadratic behaviour takes hours here
+
+
+@pytest.mark.parametrize("text", ["POINT\n1/30 \n", "to the point 1/30", "Point 1 / 30"])
+def test_a_point_before_a_fraction_does_not_hide_it(text):
+    problem = Problem.make(family="x", question="q", reference="1/30")
+    assert ExactOracle().rule(problem, text).truth is not Truth.WRONG
