@@ -95,7 +95,7 @@ class Engine:
         self.prefixes = Prefixes(budget)
         self.computed = 0
         self.causal = is_causal(model)
-        self.packs: bool | None = None if read is not None and self.causal and _is_all_attention(self.body) else False
+        self.packs: bool | None = None if read is not None else False
         self.reads_states = read is not None
         self.reach = _reach(self.body.config)
         self._weights = self._version()
@@ -126,8 +126,11 @@ class Engine:
         return rows[[places[tuple(s)] for s in sequences]]
 
     def _near(self, unique: Sequence[Tokens], afresh: bool) -> dict[Tokens, torch.Tensor]:
-        """Values by packed passes. The tree is put back only when all went well or in an orderly way wrong: an
-        interrupt may strike between any two lines, and a tree that it leaves half changed is dropped."""
+        """Values by packed passes.
+
+        The tree is put back only when all went well, or wrong in an orderly way: an interrupt may strike between any
+        two lines, and a tree that it leaves half changed is dropped.
+        """
         kept, self.prefixes = self.prefixes, Prefixes(self.prefixes.budget)
         tree = Prefixes(0) if afresh else kept
         try:
@@ -283,7 +286,8 @@ class Engine:
         read = self.read(plain[probes[0]][None])
         scale = float(own.abs().max()) + 1
         self.reads_states = float((read - own).abs().max()) < scale * (EXACT if exact else ROUNDED)
-        self.packs = self.reads_states and self._packs_right(plain, EXACT if exact else ROUNDED)
+        fits = self.reads_states and self.causal and _is_all_attention(self.body)
+        self.packs = fits and self._packs_right(plain, EXACT if exact else ROUNDED)
         self.computed = computed
 
     def _packs_right(self, plain: dict[Tokens, torch.Tensor], tolerance: float) -> bool:
