@@ -148,7 +148,7 @@ def show(console: Console, results: dict[str, Any]) -> None:
 
 
 def written(spread: dict[str, float], places: int = 2) -> str:
-    return f"{spread['median']:.{places}f} ({spread['least']:.{places}f} to {spread['most']:.{places}f})"
+    return f"{spread['median']:.{places}f} ({spread['least']:.{places}f}–{spread['most']:.{places}f})"
 
 
 if __name__ == "__main__":

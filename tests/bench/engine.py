@@ -16,7 +16,7 @@ from hoodwink.judges.vocabulary import spellings
 from workloads import WORKLOADS, Calls
 
 #: Responses of each workload on a CPU; a GPU gets sixteen times as many.
-COUNTS = {"short": 128, "suffix": 64, "edits": 96, "mixed": 256}
+COUNTS = {"short": 128, "suffix": 64, "edits": 64, "mixed": 192}
 
 
 def measure(judge: PromptedJudge, name: str, repeats: int) -> dict[str, Any]:
