@@ -25,8 +25,10 @@ from .standing import (
 )
 from .units import UNITS
 
+# Words that bring a number without being one.
+_WORDS = (*DESCRIPTIONS, *NUMERIC_PHRASES, " times", "noon", "midday", "midnight")
 # Any word that matters in a text without digits, in one pattern:
-_TELLING = re.compile(any_of([*HINTS, *DESCRIPTIONS, " times", *NUMERIC_PHRASES, "noon", "midday", "midnight"]))
+_TELLING = re.compile(any_of([*HINTS, *_WORDS]))
 _ARTICLE = re.compile(r"an?[^a-z]")
 _UNIT_NAMED = re.compile(any_of(word for word in UNITS if len(word) > 2))
 _MARKS = re.compile(r"[*_`~<{}$\\]")
@@ -36,9 +38,8 @@ _TO_LETTERS = {point: chr(point) if chr(point) in "abcdefghijklmnopqrstuvwxyz" e
 _DEEP = re.compile(
     any_of(
         [
-            *DESCRIPTIONS, *NUMERIC_PHRASES, " times", "noon", "midday", "midnight", "half", "quarter", "root", "sqrt",
-            "factorial", "mod", "log", "ln", "choose", "hex", "base", "square", "cube", "minus", "less", "negative",
-            "per cent", "andand", "\\", "{,}",
+            *_WORDS, "half", "quarter", "root", "sqrt", "factorial", "mod", "log", "ln", "choose", "hex", "base", "square",
+            "cube", "minus", "less", "negative", "per cent", "andand", "\\", "{,}",
         ]
     )
 )  # fmt: skip

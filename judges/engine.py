@@ -8,14 +8,14 @@ a plain forward pass, and scored in batches of similar length instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
 
 from .packing import IN_USE, Pack, UnpackableError, forward
 from .prefixes import Path, Prefixes, Run, Tokens
-from .readout import is_causal
+from .readout import is_causal, text_config
 
 #: Tokens in one pass. A CPU computes fastest while the activations stay in its caches; a GPU starves on less.
 CPU_TOKENS, GPU_TOKENS = 1024, 32768
@@ -134,7 +134,8 @@ class Engine:
         kept, self.prefixes = self.prefixes, Prefixes(self.prefixes.budget)
         tree = Prefixes(0) if afresh else kept
         try:
-            known = self._packed(unique, tree, kept)
+            assert self.read is not None
+            known = self._packed(unique, tree, kept, self.read)
         except UnpackableError:
             known = self._bucketed(unique)
         except Exception:
@@ -174,40 +175,38 @@ class Engine:
     def _without_cache(self) -> dict[str, bool]:
         return {"use_cache": False} if hasattr(self.body.config, "use_cache") else {}
 
-    def _packed(self, unique: Sequence[Tokens], tree: Prefixes, kept: Prefixes) -> dict[Tokens, torch.Tensor]:
-        """Values by sequence, by packed passes; the tree keeps what its budget allows, and `kept` gives way to it."""
-        assert self.read is not None
+    def _packed(
+        self, unique: Sequence[Tokens], tree: Prefixes, kept: Prefixes, read: Callable[[torch.Tensor], torch.Tensor]
+    ) -> dict[Tokens, torch.Tensor]:
+        """What `read` makes of each sequence's last hidden state, by packed passes.
+
+        The tree keeps what its budget allows, and `kept` gives way to it when memory runs out.
+        """
         runs = tree.begin(unique)
-        values: dict[Tokens, torch.Tensor] = {}
-        done = 0
+        values: list[torch.Tensor] = []
         try:
-            while done < len(runs):
-                part = runs[done : done + _fitting(runs[done:], self.limit.tokens)]
-                error = self._pass(tree, part, runs[done + len(part) :], unique[done:], values)
-                if error is None:
-                    done += len(part)
+            while len(values) < len(runs):
+                left = runs[len(values) :]
+                part = left[: _fitting(left, self.limit.tokens)]
+                done = self._pass(tree, part, left[len(part) :], read)
+                if isinstance(done, str):
+                    self._make_room(done, sum(len(run.tokens) for run in part), len(part), (tree, kept))
                 else:
-                    self._make_room(error, sum(len(run.tokens) for run in part), len(part), (tree, kept))
+                    values += done
         finally:
             for path in [run.path for run in reversed(runs) if run.path is not None]:
                 if path.cache is None:
                     tree.drop(path)
             tree.end()
-        return values
+        return dict(zip(unique, values, strict=True))
 
     def _pass(
-        self,
-        tree: Prefixes,
-        part: Sequence[Run],
-        later: Sequence[Run],
-        unique: Sequence[Tokens],
-        values: dict[Tokens, torch.Tensor],
-    ) -> str | None:
+        self, tree: Prefixes, part: Sequence[Run], later: Sequence[Run], read: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor | str:
         """One pass over some runs; what went wrong if memory ran out, with nothing of the pass still held."""
-        assert self.read is not None
         try:
             pack = Pack(part, self.device)
-            read = self.read(forward(self.body, pack))
+            values = read(forward(self.body, pack))
             self._keep(tree, part, later, pack)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
@@ -215,8 +214,7 @@ class Engine:
             return str(error)
         self.computed += pack.total
         self.limit.passed()
-        values.update(zip(unique[: len(part)], read, strict=True))
-        return None
+        return values
 
     def _keep(self, tree: Prefixes, part: Sequence[Run], later: Sequence[Run], pack: Pack) -> None:
         """Hand the new keys and values to the tree: all of them if there is room, else those that are still needed."""
@@ -297,13 +295,7 @@ class Engine:
         states: dict[Tokens, torch.Tensor] = {}
         try:
             for call in ([first], sorted(rest)):
-                runs = tree.begin(call)
-                pack = Pack(runs, self.device)
-                states.update(zip(call, forward(self.body, pack).float(), strict=True))
-                caches = pack.caches()
-                for run, start in zip(runs, pack.firsts, strict=True):
-                    if run.path is not None:
-                        tree.keep(run.path, caches[..., start : start + len(run.tokens), :])
+                states |= self._packed(call, tree, tree, lambda hidden: hidden.float())
         except Exception as error:  # a model's attention can be anything, and fail in any way
             if out_of_memory(error):
                 raise
@@ -337,15 +329,14 @@ def _at(places: Any, logits: torch.Tensor) -> torch.Tensor:
 
 def _is_all_attention(body: Any) -> bool:
     """Whether tokens meet in attention alone: not in a convolution, nor in a state that is handed on."""
-    config = body.config.get_text_config() if hasattr(body.config, "get_text_config") else body.config
-    kinds = set(getattr(config, "layer_types", None) or ())
+    kinds = set(getattr(text_config(body.config), "layer_types", None) or ())
     convolves = any(isinstance(module, torch.nn.Conv1d) for module in body.modules())
     return kinds <= {"full_attention", "sliding_attention"} and not convolves
 
 
 def _reach(config: Any) -> int:
     """The length up to which every token sees all before it, by positions that do not depend on the length."""
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    config = text_config(config)
     limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
     rope = str(getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or "")
     if "dynamic" in rope or "longrope" in rope:

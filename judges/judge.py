@@ -263,10 +263,7 @@ def logit(score: float) -> float:
         return -MAX_MARGIN
     if score >= 1:
         return MAX_MARGIN
-    odds = math.log(score) - math.log1p(-score)
-    if -MAX_MARGIN < odds < MAX_MARGIN:  # the usual case first
-        return odds
-    return max(-MAX_MARGIN, min(MAX_MARGIN, odds))
+    return max(-MAX_MARGIN, min(MAX_MARGIN, math.log(score) - math.log1p(-score)))
 
 
 def sigmoid(margin: float) -> float:

@@ -33,12 +33,11 @@ STRETCH = 64
 #: Cells of a group's attention matrix, and keys copied for it, at most (a group has at least one run).
 LARGEST, KEYS = 1 << 20, 1 << 18
 
-#: The name under which transformers finds `attend`.
-NAME = "hoodwink_packed"
-
-
 #: Keys from which the fused kernel is taken on a CPU too.
 LONG = 2048
+
+#: The name under which transformers finds `attend`.
+NAME = "hoodwink_packed"
 
 
 class UnpackableError(Exception):
@@ -245,9 +244,9 @@ def grouped(lengths: Sequence[int], keys: Sequence[torch.Tensor]) -> list[list[i
     for i in order:
         area = lengths[i] * len(keys[i])
         wide, long = max(rows, lengths[i]), max(slots, len(keys[i]))
-        padded = (len(groups[-1]) + 1) * wide * long if groups else 0
-        count = len(groups[-1]) + 1 if groups else 0
-        if groups and padded <= min(1.1 * (exact + area) + WORTH, LARGEST) and count * long <= KEYS:
+        count = len(groups[-1]) + 1 if groups else 1
+        fits = count * wide * long <= min(1.1 * (exact + area) + WORTH, LARGEST) and count * long <= KEYS
+        if groups and fits:
             groups[-1].append(i)
             rows, slots, exact = wide, long, exact + area
         else:

@@ -19,7 +19,7 @@ class YesNo:
         self.head = model.get_output_embeddings()
         self.ids = torch.tensor([*yes_ids, *no_ids])
         self.yes = len(yes_ids)
-        config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+        config = text_config(model.config)
         # Known ways to treat logits; of others the engine finds out, and takes the model's own.
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
         self.scale = float(getattr(config, "logit_scale", None) or 1) / float(
@@ -65,6 +65,11 @@ class Labels:
 def labels_of(model: Any) -> Labels | None:
     """How to read a sequence classifier, or None where its logits are not one linear layer on the last token."""
     return Labels(model) if isinstance(getattr(model, "score", None), torch.nn.Linear) and is_causal(model) else None
+
+
+def text_config(config: Any) -> Any:
+    """The part of a model's config that is about text: all of it, for most models."""
+    return config.get_text_config() if hasattr(config, "get_text_config") else config
 
 
 def is_causal(model: Any) -> bool:

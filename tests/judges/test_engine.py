@@ -54,6 +54,21 @@ def plain(model, ids, yes=YES, no=NO):
     return float(logits[yes].logsumexp(0) - logits[no].logsumexp(0))
 
 
+def branches(rng, stem, count, *, most):
+    """Sequences that begin with a part of a stem and go on with 1 to `most` - 1 tokens of their own."""
+    return [
+        stem[: rng.integers(1, len(stem))] + rng.integers(0, 268, size=rng.integers(1, most)).tolist()
+        for _ in range(count)
+    ]
+
+
+def made(config, kind=AutoModelForCausalLM.from_config):
+    """A model of a config, with the same weights every time; torch's random stream is given back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return kind(config).eval()
+
+
 @pytest.fixture
 def words(tokenizer):
     return spelt(tokenizer, "yes"), spelt(tokenizer, "no")
@@ -99,9 +114,7 @@ def test_the_fused_attention_that_gpus_and_long_texts_take(model, monkeypatch):
     rng = np.random.default_rng(4)
     stem = rng.integers(0, 268, size=150).tolist()
     for _ in range(3):
-        batch = [
-            stem[: rng.integers(1, 150)] + rng.integers(0, 268, size=rng.integers(1, 90)).tolist() for _ in range(9)
-        ]
+        batch = branches(rng, stem, 9, most=90)
         assert engine.score(batch).tolist() == pytest.approx([plain(model, ids) for ids in batch], abs=TOLERANCE)
     assert engine.packs
 
@@ -248,16 +261,12 @@ MODELS = {
 def test_models_of_other_kinds(name):
     """The packed pass where it fits, proved on first use, and padded batches where it does not."""
     config, packs = MODELS[name]
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = AutoModelForCausalLM.from_config(config).eval()
+    model = made(config)
     engine = Engine(model, YesNo(model, YES, NO))
     rng = np.random.default_rng(2)
     stem = rng.integers(0, 268, size=30).tolist()
     for _ in range(3):
-        batch = [
-            stem[: rng.integers(1, 30)] + rng.integers(0, 268, size=rng.integers(1, 9)).tolist() for _ in range(12)
-        ]
+        batch = branches(rng, stem, 12, most=9)
         expected = [plain(model, ids) for ids in batch]
         assert engine.score(batch).tolist() == pytest.approx(expected, abs=1e-3)
         assert max(expected) - min(expected) > 0.05
@@ -266,9 +275,7 @@ def test_models_of_other_kinds(name):
 
 def test_prompts_longer_than_a_sliding_window():
     config = MistralConfig(**GROUPED, sliding_window=32)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = AutoModelForCausalLM.from_config(config).eval()
+    model = made(config)
     engine = Engine(model, YesNo(model, YES, NO))
     stem = np.random.default_rng(2).integers(0, 268, size=80).tolist()
     for batch in ([stem[:20], stem[:25]], [stem[:60], stem[:20], stem]):
@@ -278,9 +285,7 @@ def test_prompts_longer_than_a_sliding_window():
 
 
 def test_a_decoder_that_classifies():
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = LlamaForSequenceClassification(LlamaConfig(**GROUPED, num_labels=3, pad_token_id=0)).eval()
+    model = made(LlamaConfig(**GROUPED, num_labels=3, pad_token_id=0), LlamaForSequenceClassification)
     engine = Engine(model, labels_of(model))
     rng = np.random.default_rng(2)
     stem = rng.integers(1, 268, size=30).tolist()
@@ -294,9 +299,7 @@ def test_a_decoder_that_classifies():
 
 @pytest.mark.parametrize("limit", [1, 40, 4096])
 def test_an_encoder_that_classifies(limit):
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = BertForSequenceClassification(BertConfig(**SMALL, num_labels=2)).eval()
+    model = made(BertConfig(**SMALL, num_labels=2), BertForSequenceClassification)
     engine = Engine(model, labels_of(model), tokens=limit)
     rng = np.random.default_rng(2)
     batch = [rng.integers(1, 268, size=rng.integers(1, 20)).tolist() for _ in range(20)]
@@ -383,9 +386,7 @@ def test_positions_that_depend_on_the_length_of_a_text(kind):
     if kind == "longrope":
         rope |= {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4, "original_max_position_embeddings": 32}
     config = LlamaConfig(**GROUPED, rope_parameters=rope, max_position_embeddings=32 if kind == "dynamic" else 128)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = AutoModelForCausalLM.from_config(config).eval()
+    model = made(config)
     stem = np.random.default_rng(2).integers(0, 268, size=90).tolist()
     engine = Engine(model, YesNo(model, YES, NO))
     assert engine.reach == 32
@@ -400,9 +401,7 @@ def test_positions_that_depend_on_the_length_of_a_text(kind):
 def test_a_mix_of_attention_and_convolution_is_not_packed():
     """In bf16 a short convolution hides behind rounding."""
     config = Lfm2Config(**GROUPED, layer_types=["conv", "full_attention", "conv"], full_attn_idxs=[1])
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = AutoModelForCausalLM.from_config(config).eval().to(torch.bfloat16)
+    model = made(config).to(torch.bfloat16)
     engine = Engine(model, YesNo(model, YES, NO))
     stem = np.random.default_rng(2).integers(0, 268, size=30).tolist()
     engine.score([stem])
