@@ -38,8 +38,8 @@ _TO_LETTERS = {point: chr(point) if chr(point) in "abcdefghijklmnopqrstuvwxyz" e
 _DEEP = re.compile(
     any_of(
         [
-            *_WORDS, "half", "quarter", "root", "sqrt", "factorial", "mod", "log", "ln", "choose", "hex", "base", "square",
-            "cube", "minus", "less", "negative", "per cent", "andand", "\\", "{,}",
+            *_WORDS, "half", "quarter", "root", "sqrt", "factorial", "mod", "log", "ln", "choose", "hex", "base",
+            "square", "cube", "minus", "less", "negative", "per cent", "andand", "\\", "{,}",
         ]
     )
 )  # fmt: skip
