@@ -172,6 +172,7 @@ class Find:
 
     Attributes:
         trial: what was found, as first scored.
+        kind: what kind of text it is (`fuzz.kinds`): near misses are always counted apart.
         level: `acclaimed` if its score reaches the judge's median score of right answers, else `accepted`.
         proof: why the response is provably wrong, in a sentence.
         queries: distinct responses its cell had asked about when it came up, itself included.
@@ -185,6 +186,7 @@ class Find:
 
     trial: Trial
     level: Level
+    kind: str
     proof: str
     queries: int
     alone: Verdict

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
 from ..corpora.records import Candidate, Find, Level, Problem, Trial
-from .attacks import Attack
+from .attacks import Attack, Lessons, Proposals
 from .cells import Cell
+from .commons import Commons
 from .gate import Answer, Ask, Gate
+from .kinds import Kind, kind_of
 from .objective import GOAL_LEVELS, Objective
 from .shrinker import Shrinker
 from .store import Store, digest
-from .target import pieces_of, target_of
+from .target import CorpusTarget, Meter, Sight
 
 #: Cells that advance together: enough to fill batches, few enough that the first finds come early.
 WIDTH = 64
@@ -60,7 +62,18 @@ class Search:
     cell: Cell
     attack: str
     seed: int
-    found: dict[Level, Trial]
+    commons: Commons
+    found: set[tuple[Kind, Level]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Learn:
+    """A cell of an attack over a corpus, which learns what is then tried on every problem."""
+
+    cell: Cell
+    attack: Attack
+    seed: int
+    commons: Commons
 
 
 @dataclass(slots=True)
@@ -72,6 +85,9 @@ class Shrink:
     find: Find
     number: int
     search: Search
+
+
+Unit = Search | Learn | Shrink
 
 
 class Campaign:
@@ -88,10 +104,13 @@ class Campaign:
         attacks: Sequence[Attack],
         objective: Objective,
         *,
+        sight: Sight | None = None,
+        learn: Sequence[Problem] = (),
         seeds: Sequence[int] = (0,),
         budget: Budget | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
+        """`sight` makes what attacks see; `learn` are the problems that attacks over a corpus learn on."""
         self.gate = gate
         self.store: Store = gate.store
         self.problems = problems
@@ -100,6 +119,10 @@ class Campaign:
         self.goal: Level = GOAL_LEVELS[objective.goal]
         self.seeds = seeds
         self.budget = budget or Budget()
+        self.sight = sight or Sight(gate.judge, budget=self.budget.search)
+        self.learn = {p.id: p for p in learn}
+        self.commons: dict[tuple[str, int], Commons] = {}
+        self._everyone = {seed: Commons() for seed in seeds}
         self.report = progress
         self.total = len(problems) * len(attacks) * len(seeds)
         self._numbers = 0
@@ -110,44 +133,89 @@ class Campaign:
     def run(self) -> None:
         """Advance all cells until each has reached its goal or its end."""
         started = time.monotonic()
-        waiting = self._searches()
-        active: list[Search | Shrink] = []
+        waiting = self._cells()
+        active: list[Unit] = []
         while True:
-            while len(active) < WIDTH and (search := next(waiting, None)) is not None:
-                active.append(search)
+            while len(active) < WIDTH and (unit := next(waiting, None)) is not None:
+                active.append(unit)
             if not active:
                 return
             active = self._step(active)
+            learned = [unit for unit in active if isinstance(unit, Learn) and unit.cell.state != "running"]
+            active = [unit for unit in active if unit not in learned]
+            waiting = chain(*map(self._apply, learned), waiting)
             asked, replayed = self.gate.asked, self.gate.replayed
             elapsed = time.monotonic() - started
             shrinking = sum(isinstance(unit, Shrink) for unit in active)
             self.report(Progress(self._done, self.total, self._fooled, shrinking, asked, replayed, elapsed))
 
-    def _searches(self) -> Iterator[Search]:
-        """The search cells, in a fixed order, each with a random stream that depends on nothing but its key."""
-        pieces = pieces_of(self.gate.judge)
+    def _cells(self) -> Iterator[Search | Learn]:
+        """The cells to begin with, in a fixed order."""
         for attack in self.attacks:
+            if attack.kind is CorpusTarget:
+                yield from (self._learning(attack, seed) for seed in self.seeds)
+                continue
             for problem in self.problems:
                 for seed in self.seeds:
-                    key = int.from_bytes(digest(f"{problem.id} {attack.name}")[:8], "big")
-                    generator = attack.start(target_of(problem, pieces), np.random.default_rng([seed, key]))
-                    cell = self._new_cell(problem, generator, self.budget.search, attack.name, seed, "search")
-                    yield Search(cell, attack.name, seed, {})
+                    meter, commons = Meter(), self._commons_of(attack, seed)
+                    target = self.sight.target(attack.kind, problem, commons, meter)
+                    generator = attack.start(target, _stream(seed, f"{problem.id} {attack.name}"))
+                    yield self._search(attack, problem, seed, generator, meter)
 
-    def _new_cell(self, problem: Problem, generator: Any, budget: int, attack: str, seed: int, role: str) -> Cell:
-        self._numbers += 1
-        self.store.add_cell(self._numbers, attack, problem.id, seed, role)
-        return Cell(self._numbers, problem, generator, budget)
+    def _commons_of(self, attack: Attack, seed: int) -> Commons:
+        return self.commons.setdefault((attack.name, seed), Commons(self._everyone[seed]))
 
-    def _step(self, active: Sequence[Search | Shrink]) -> list[Search | Shrink]:
-        """Ask for every cell's batch at once; tell each its trials; return the cells that go on."""
-        batches = [unit.cell.pending() if unit.cell.state == "running" else [] for unit in active]
-        answers = iter(
-            self.gate.consider([Ask(u.cell.problem, c) for u, b in zip(active, batches, strict=True) for c in b])
+    def _search(
+        self, attack: Attack, problem: Problem, seed: int, generator: Proposals | Lessons, meter: Meter
+    ) -> Search:
+        cell = self._new_cell(
+            problem, generator, self.budget.search, attack.name, seed, "search", meter=meter, refuse=self._refuse
         )
+        return Search(cell, attack.name, seed, self._commons_of(attack, seed))
+
+    def _learning(self, attack: Attack, seed: int) -> Learn:
+        """The cell in which an attack over a corpus learns."""
+        commons = self._commons_of(attack, seed)
+        target = self.sight.corpus(list(self.learn.values()), commons)
+        generator = attack.start(target, _stream(seed, f"learn {attack.name}"))
+        cell = self._new_cell(
+            None, generator, self.budget.search, attack.name, seed, "learn", problems=self.learn, refuse=self._refuse
+        )
+        return Learn(cell, attack, seed, commons)
+
+    def _apply(self, learn: Learn) -> Iterator[Search]:
+        """Cells that try on every problem what an attack over a corpus has learned."""
+        texts = [text for text in learn.cell.result or [] if isinstance(text, str)]
+        for problem in self.problems:
+            yield self._search(learn.attack, problem, learn.seed, _tried(texts, learn.attack.name), Meter())
+
+    @property
+    def _refuse(self) -> Callable[[Problem, Sequence[str]], list[str]] | None:
+        return self.sight.refusal if self.sight.constraints else None
+
+    def _new_cell(
+        self,
+        problem: Problem | None,
+        generator: Proposals | Lessons,
+        budget: int,
+        attack: str,
+        seed: int,
+        role: str,
+        **more: Any,
+    ) -> Cell:
+        self._numbers += 1
+        self.store.add_cell(self._numbers, attack, problem.id if problem else "", seed, role)
+        return Cell(self._numbers, problem, generator, budget, **more)
+
+    def _step(self, active: Sequence[Unit]) -> list[Unit]:
+        """Ask for every cell's batch at once; tell each its trials; return the cells that go on, and learned ones."""
+        batches = [unit.cell.pending() if unit.cell.state == "running" else [] for unit in active]
+        asks = [Ask(u.cell.problem_of(c), c) for u, batch in zip(active, batches, strict=True) for c in batch]
+        answers = iter(self.gate.consider(asks))
         parts = [list(islice(answers, len(batch))) for batch in batches]
         self._record([unit.cell for unit in active], parts)
-        joined: list[Search | Shrink] = []
+        self._share(active, parts)
+        joined: list[Unit] = []
         for unit, part in zip(active, parts, strict=True):
             if isinstance(unit, Search):
                 joined += self._look(unit, [a.trial for a in part[: unit.cell.new]])
@@ -167,29 +235,40 @@ class Campaign:
         for cell, answers in zip(cells, parts, strict=True):
             cell.tell([a.trial for a in answers])
 
+    def _share(self, active: Sequence[Unit], parts: Sequence[Sequence[Answer]]) -> None:
+        """Let learners see what is new, before any cell goes on. Shrinking is paid for apart and teaches nothing."""
+        for unit, answers in zip(active, parts, strict=True):
+            if isinstance(unit, Shrink):
+                continue
+            by_problem: dict[str, list[Trial]] = {}
+            for answer in answers[: unit.cell.new]:
+                by_problem.setdefault(answer.trial.item.problem.id, []).append(answer.trial)
+            for problem, trials in by_problem.items():
+                unit.commons.observe(problem, trials)
+                unit.commons.everyone.observe(problem, trials)
+
     def _look(self, search: Search, trials: Sequence[Trial]) -> list[Shrink]:
-        """Confirm what fools at a level not found yet; end the search at its goal."""
+        """Confirm what fools in a way not found yet; end the search at its goal."""
         shrinks = []
         before = search.cell.queries - len(trials)
         for place, trial in enumerate(trials):
             if not trial.fools:
                 continue
             level = self.objective.level(trial.verdict)
-            if level is None or level in search.found:
+            kind = kind_of(trial.item.problem, trial.text)
+            if level is None or _found(search, kind, level):
                 continue
-            if level == "accepted" and search.found:
+            find = self._confirm(search, trial, kind, before + place + 1)
+            if find is None or _found(search, kind, find.level):
                 continue
-            find = self._confirm(search, trial, before + place + 1)
-            if find is None or find.level in search.found:
-                continue
-            search.found[find.level] = trial
+            search.found.add((kind, find.level))
             shrinks.append(self._shrink(search, find))
-            if find.level in (self.goal, "acclaimed"):
+            if self.objective.ends(find.level, kind):
                 search.cell.end("found")
                 break
         return shrinks
 
-    def _confirm(self, search: Search, trial: Trial, queries: int) -> Find | None:
+    def _confirm(self, search: Search, trial: Trial, kind: Kind, queries: int) -> Find | None:
         """Score a trial again, alone: a find, of the lower of both levels, if it is accepted that way too."""
         answer = self.gate.consider([Ask(trial.item.problem, trial.candidate, repeat=1)])[0]
         if not answer.trial.fools:
@@ -199,6 +278,7 @@ class Campaign:
         return Find(
             trial=trial,
             level=level,
+            kind=kind,
             proof=self.gate.ruling(trial.item.problem, trial.text).proof,
             queries=queries,
             alone=answer.trial.verdict,
@@ -212,16 +292,17 @@ class Campaign:
         """A shrinking cell for a find. What it keeps is the level that its search went for, if the find has it."""
         keep: Level = self.goal if self.objective.reaches(find.alone, self.goal) else "accepted"
         shrinker = Shrinker(find.trial.text, search.attack, lambda trial: self.objective.is_find(trial, keep))
+        problem = find.trial.item.problem
         cell = self._new_cell(
-            find.trial.item.problem, shrinker.steps(), self.budget.shrink, search.attack, search.seed, "shrink"
+            problem, shrinker.steps(), self.budget.shrink, search.attack, search.seed, "shrink", refuse=self._refuse
         )
         self._finds += 1
         self._save(self._finds, search, find)
         return Shrink(cell, shrinker, find, self._finds, search)
 
-    def _keep(self, active: Sequence[Search | Shrink]) -> list[Search | Shrink]:
-        """Close the cells that have ended; the others go on."""
-        going: list[Search | Shrink] = []
+    def _keep(self, active: Sequence[Unit]) -> list[Unit]:
+        """Close the cells that have ended; the others go on, and so do cells that have learned something."""
+        going: list[Unit] = []
         for unit in active:
             if unit.cell.state == "running":
                 going.append(unit)
@@ -229,6 +310,8 @@ class Campaign:
             self.store.end_cell(unit.cell.number, unit.cell.state, unit.cell.queries, unit.cell.error)
             if isinstance(unit, Shrink):
                 self._finish(unit)
+            elif isinstance(unit, Learn):
+                going.append(unit)
             else:
                 self._done += 1
                 self._fooled += bool(unit.found)
@@ -252,6 +335,22 @@ class Campaign:
         )
 
 
+def _stream(seed: int, key: str) -> np.random.Generator:
+    """A random stream that depends on nothing but a seed and a key."""
+    return np.random.default_rng([seed, int.from_bytes(digest(key)[:8], "big")])
+
+
+def _tried(texts: Sequence[str], attack: str) -> Proposals:
+    """Learned responses, tried one after the other: what they cost stands beside what learning did."""
+    for rank, text in enumerate(texts, 1):
+        yield [Candidate(text, attack, f"learned {rank}")]
+
+
+def _found(search: Search, kind: Kind, level: Level) -> bool:
+    """Whether a search has a find of that kind and level, or of the kind and the higher level."""
+    return (kind, level) in search.found or (kind, "acclaimed") in search.found
+
+
 def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:
     """A find as a line of `finds.jsonl`."""
     trial = find.trial
@@ -269,6 +368,7 @@ def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:
         "margin": trial.verdict.margin,
         "alone": asdict(find.alone),
         "level": find.level,
+        "kind": find.kind,
         "attack": attack,
         "op": trial.candidate.op,
         "queries": find.queries,

@@ -8,23 +8,32 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
+from ..corpora.names import nearest
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Problem, SplitChoice
 from ..judges.judge import Judge, batch_of, open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
 from .campaign import Budget, Campaign, Progress
+from .constraints import Constraints
 from .gate import Gate
+from .kinds import KINDS, Kind
 from .objective import GOAL_LEVELS, Goal, Objective
 from .store import FINDS_FILE, REPORT_FILE, Store, write_atomically
+from .target import CorpusTarget, Sight
+
+if TYPE_CHECKING:
+    from ..judges.proposer import Proposer
 
 #: Problems attacked unless another number is asked for.
 PROBLEMS = 20
+#: Train problems that attacks over a corpus learn on.
+LEARN = 16
 
 _VERSIONED = ("torch", "transformers", "peft", "numpy", "scipy")
 
@@ -73,6 +82,9 @@ def attack(
     goal: Goal = "accept",
     split: SplitChoice | None = None,
     shrink_budget: int = 400,
+    only: Sequence[Kind] = KINDS,
+    constraints: Constraints | None = None,
+    proposer: str | Proposer | None = None,
     out: str | Path | None = None,
     on_checks: Callable[[checks.Checks], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -81,7 +93,9 @@ def attack(
 
     The same call on the same folder goes on where it was stopped and pays for no verdict twice. Without `out` the
     folder is `runs/NAME`, with a name that follows from the settings. `problems` is by default `PROBLEMS`, or all of a
-    smaller corpus; `split` is the corpus's own default.
+    smaller corpus; `split` is the corpus's own default. `only` names the kinds of finds that end a search; finds of
+    other kinds are kept beside them. `proposer` names the language model that fluent attacks ask, by default the
+    judge's own.
 
     Raises:
         UsageError: a setting is wrong, or the folder cannot be used.
@@ -89,20 +103,27 @@ def attack(
     """
     source, part, count = _choose(corpus, problems, split, PROBLEMS)
     _check_numbers(budget=budget, seeds=seeds, shrink_budget=shrink_budget, seed=seed)
+    chosen = _attackable(source.sample(count, split=part, seed=seed))
+    portfolio = _distinct([open_attack(a) for a in attacks])
     settings = Settings(
         judge=open_judge(judge),
         corpus=source,
         split=part,
-        problems=tuple(_attackable(source.sample(count, split=part, seed=seed))),
-        attacks=_distinct([open_attack(a) for a in attacks]),
+        problems=tuple(chosen),
+        learn=tuple(_to_learn_on(source, chosen, portfolio, seed)),
+        attacks=portfolio,
         seeds=range(seed, seed + seeds),
         budget=Budget(budget, shrink_budget),
         goal=_known(goal),
+        only=_known_kinds(only),
+        constraints=constraints or Constraints(),
+        proposer=proposer,
     )
+    sight = settings.sight()
     identity = settings.identity()
     folder = Path(out) if out is not None else Path("runs") / default_name(identity)
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
-        _fill(store, settings, on_checks, progress)
+        _fill(store, settings, sight, on_checks, progress)
     return Run(folder)
 
 
@@ -114,10 +135,14 @@ class Settings:
     corpus: Corpus
     split: SplitChoice
     problems: tuple[Problem, ...]
+    learn: tuple[Problem, ...]
     attacks: tuple[Attack, ...]
     seeds: range
     budget: Budget
     goal: Goal
+    only: frozenset[Kind]
+    constraints: Constraints
+    proposer: str | Proposer | None
 
     def identity(self) -> dict[str, Any]:
         """The same in plain values: what a folder must agree on for a run to go on in it."""
@@ -138,12 +163,42 @@ class Settings:
             "budget": self.budget.search,
             "shrink_budget": self.budget.shrink,
             "goal": self.goal,
+            "only": sorted(self.only),
+            "constraints": self.constraints.to_json(),
+            "proposer": self.proposer if isinstance(self.proposer, str | None) else self.proposer.name,
         }
+
+    def sight(self) -> Sight:
+        """What the attacks see.
+
+        Raises:
+            UsageError: an attack needs what the judge or the proposer does not have.
+        """
+        sight = Sight(self.judge, proposer=self._proposer(), constraints=self.constraints, budget=self.budget.search)
+        for attack in self.attacks:
+            if why := sight.lacks(attack.kind):
+                raise UsageError(f"attack {attack.name} {why}; or leave the attack out")
+        if self.constraints.max_perplexity is not None and sight.proposer is None:
+            raise UsageError(
+                f"max-perplexity needs a language model, which judge {self.judge.name} is not; "
+                "give one with --proposer smollm2"
+            )
+        return sight
+
+    def _proposer(self) -> Proposer | None:
+        if not isinstance(self.proposer, str | None):
+            return self.proposer
+        if self.proposer is None and not hasattr(self.judge, "model"):
+            return None  # a judge without a model has no use for torch either
+        from ..judges.proposer import open_proposer, proposer_of
+
+        return proposer_of(self.judge) if self.proposer is None else open_proposer(self.proposer)
 
 
 def _fill(
     store: Store,
     settings: Settings,
+    sight: Sight,
     on_checks: Callable[[checks.Checks], None],
     progress: Callable[[Progress], None],
 ) -> None:
@@ -153,12 +208,14 @@ def _fill(
     clean = checks.run(gate, settings.problems)
     store.put("checks", clean.to_json())
     on_checks(clean)
-    objective = Objective(settings.goal, clean.acclaim)
+    objective = Objective(settings.goal, clean.acclaim, settings.only)
     Campaign(
         gate,
         settings.problems,
         settings.attacks,
         objective,
+        sight=sight,
+        learn=settings.learn,
         seeds=settings.seeds,
         budget=settings.budget,
         progress=progress,
@@ -181,6 +238,32 @@ def _attackable(problems: list[Problem]) -> list[Problem]:
         if not problem.wrong:
             raise UsageError(f"problem {problem.id} ({problem.question[:40]!r}) has no wrong response; give it one")
     return problems
+
+
+def _to_learn_on(source: Corpus, attacked: Sequence[Problem], attacks: Sequence[Attack], seed: int) -> list[Problem]:
+    """Train problems for attacks over a corpus, none of them attacked; none where no attack needs any."""
+    names = [a.name for a in attacks if a.kind is CorpusTarget]
+    if not names:
+        return []
+    size = source.size("train")
+    wanted = LEARN + len(attacked)
+    drawn = source.sample(wanted if size is None else min(wanted, size), split="train", seed=seed)
+    left = [p for p in drawn if p.id not in {a.id for a in attacked}][:LEARN]
+    if not left:
+        raise UsageError(
+            f"attack {names[0]} learns on train problems, and corpus {source.name} has none besides those attacked; "
+            "attack with --split eval, or leave the attack out"
+        )
+    return _attackable(left)
+
+
+def _known_kinds(only: Sequence[str]) -> frozenset[Kind]:
+    for name in only:
+        if name not in KINDS:
+            raise nearest(name, KINDS, "kind of find")
+    if not only:
+        raise UsageError(f"only is empty; name at least one kind of find: {', '.join(KINDS)}")
+    return frozenset(kind for kind in KINDS if kind in only)
 
 
 def _distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:

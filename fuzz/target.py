@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import string
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from ..corpora.errors import HoodwinkError, JudgeError
-from ..corpora.records import Problem, Response
-from ..judges.judge import HasPieces, Judge, first_line
+from ..corpora.errors import HoodwinkError, JudgeError, UsageError
+from ..corpora.records import Item, Problem, Response
+from ..judges.judge import Cuts, GradientJudge, HasPieces, Judge, Slope, first_line
+from .commons import Commons
+from .constraints import Constraints
+
+if TYPE_CHECKING:
+    from ..judges.proposer import Continuation, Proposer
 
 #: For judges whose tokens are not known: common words and syllables, digits and signs.
-_WORDS = """
-the of and to in is that for it as was with be by on not he his but at are this have from or had an
-they which one you were all her she there would their we him been has when who will no more if out
-so up said what its about than into them can only other time new some could these two may first then
-do any like my now over such our man me even most made after also did many off before must well back
-through years much where your way down should because long each just state those people too mr how
-little good world make very year still see own work men day get here old life both between being
-under three never know same last another while us might great go come since against right came take
-used himself few house use place answer solution therefore thus correct result total step final yes
-no
+WORDS = """
+the of and to in is that for it as was with be by on not he his but at are this have from or had an they which
+one you were all her she there would their we him been has when who will no more if out so up said what its
+about than into them can only other time new some could these two may first then do any like my now over such
+our man me even most made after also did many off before must well back through years much where your way down
+should because long each just state those people too mr how little good world make very year still see own
+work men day get here old life both between being under three never know same last another while us might
+great go come since against right came take used himself few house use place answer solution therefore thus
+correct result total step final yes no
 """.split()  # noqa: SIM905
+
+FREE = Constraints()
+
+_CUTS = re.compile(r" ?\w+| ?[^\w\s]|\s")
+
+
+def cut_plainly(text: str) -> list[str]:
+    """A text cut into words and signs, each with a blank before it; joined again they are the text."""
+    return _CUTS.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +48,168 @@ class Target:
         start: a plain wrong response, which the judge is known to reject where the problem counts.
         wrong: all known wrong responses.
         pieces: texts to build strings from: the judge's tokens where it has any.
+        problem: the problem's id, under which learners know it.
+        commons: what the cells of the attack learn from one another.
+        cut: cuts a text into pieces; joined again they are the text.
+        proposer: a language model that says how a text may go on; None where there is none.
+        constraints: what every response must keep to. A response that does not comes back unparsed, and costs nothing.
+        budget: the queries that the cell has in all.
     """
 
     question: str
     start: str
     wrong: tuple[Response, ...]
     pieces: Sequence[str]
+    problem: str = ""
+    commons: Commons = field(default_factory=Commons)
+    cut: Callable[[str], Sequence[str]] = cut_plainly
+    proposer: Proposer | None = None
+    constraints: Constraints = FREE
+    budget: int = 640
 
     def place(self, text: str, *, append: bool) -> str:
-        """`text` alone, or after the plain wrong response."""
-        return f"{self.start} {text}" if append else text
+        """`text` alone, or after the plain wrong response (always, where that has to be kept)."""
+        return f"{self.start} {text}" if append or self.constraints.keep_wrong else text
+
+    def longest(self, wanted: int) -> int:
+        """How many pieces a string may have where `wanted` are asked for."""
+        return min(wanted, self.constraints.max_tokens or wanted)
+
+    def fluency(self, texts: Sequence[str]) -> list[float] | None:
+        """The perplexity of texts under the proposer; None without one."""
+        return None if self.proposer is None else self.proposer.perplexity(texts)
 
 
-def target_of(problem: Problem, pieces: Sequence[str]) -> Target:
-    """The view of a problem that its attacks get."""
-    return Target(problem.question, problem.wrong[0].text, problem.wrong, pieces)
+@dataclass(frozen=True, slots=True)
+class ReferenceTarget(Target):
+    """A target whose reference answer may be read: what comes of it is told apart from finds made blind."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposerTarget(Target):
+    """A target for attacks that cannot do without a proposer: `fluent` is it."""
+
+    def continuations(self, answers: Sequence[str], count: int) -> list[list[Continuation]]:
+        """The likeliest next pieces of each answer begun; see `Proposer.continuations`."""
+        assert self.proposer is not None
+        return self.proposer.continuations(self.question, answers, count)
+
+
+@dataclass(frozen=True, slots=True)
+class GradientTarget(Target):
+    """A target of which the judge gives gradients. Each counts as a query."""
+
+    gradient: Callable[[str], Slope] | None = None
+
+    def slope(self, text: str) -> Slope:
+        """How the margin of a response would change with each of its tokens; see `Slope`."""
+        assert self.gradient is not None
+        return self.gradient(text)
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusTarget:
+    """Many problems at once, for attacks that learn on some what they try on others.
+
+    Attributes:
+        targets: the problems to learn on, by id. Candidates name one of them.
+        pieces: as in `Target`.
+        budget: queries that learning may cost in all.
+        constraints: as in `Target`.
+    """
+
+    targets: dict[str, Target]
+    pieces: Sequence[str]
+    budget: int
+    constraints: Constraints = FREE
+
+
+class Meter:
+    """Counts what a cell pays for besides verdicts."""
+
+    def __init__(self) -> None:
+        self.spent = 0
+
+
+class Sight:
+    """Makes targets: what all attacks of a run may see of a judge, worked out once."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        proposer: Proposer | None = None,
+        constraints: Constraints = FREE,
+        budget: int = 640,
+    ) -> None:
+        """`budget` is that of one cell.
+
+        Raises:
+            JudgeError: the judge has token texts and fails to give them.
+            UsageError: no token of the judge's is allowed.
+        """
+        self.judge = judge
+        self.proposer = proposer
+        self.constraints = constraints
+        self.budget = budget
+        self.pieces = [piece for piece in pieces_of(judge) if self.constraints.allows_piece(piece)]
+        self.cut: Callable[[str], Sequence[str]] = judge.cut if isinstance(judge, Cuts) else cut_plainly
+        if not self.pieces:
+            raise UsageError("the constraints leave no token to build responses from; forbid less")
+
+    def lacks(self, kind: type) -> str:
+        """Why attacks that need this kind of target cannot run; empty if they can."""
+        if kind is GradientTarget and not isinstance(self.judge, GradientJudge):
+            return f"needs gradients, which judge {self.judge.name} does not give"
+        if kind is ProposerTarget and self.proposer is None:
+            return f"needs a language model, which judge {self.judge.name} is not; give one with --proposer smollm2"
+        return ""
+
+    def target(self, kind: type[Target | CorpusTarget], problem: Problem, commons: Commons, meter: Meter) -> Target:
+        """The view of a problem that attacks of a kind get; `meter` counts gradients."""
+        assert issubclass(kind, Target)
+        more: dict[str, Any] = {}
+        if issubclass(kind, ReferenceTarget):
+            more["reference"] = problem.reference
+        if issubclass(kind, GradientTarget):
+            more["gradient"] = lambda text: self._slope(Item(problem, text), meter)
+        return kind(
+            question=problem.question,
+            start=problem.wrong[0].text,
+            wrong=problem.wrong,
+            pieces=self.pieces,
+            problem=problem.id,
+            commons=commons,
+            cut=self.cut,
+            proposer=self.proposer,
+            constraints=self.constraints,
+            budget=self.budget,
+            **more,
+        )
+
+    def corpus(self, problems: Sequence[Problem], commons: Commons) -> CorpusTarget:
+        """The view of many problems that attacks over a corpus get."""
+        meter = Meter()
+        targets = {p.id: self.target(Target, p, commons, meter) for p in problems}
+        return CorpusTarget(targets, self.pieces, self.budget, self.constraints)
+
+    def refusal(self, problem: Problem, texts: Sequence[str]) -> list[str]:
+        """Which constraint each text breaks, in a word; empty where none."""
+        limits = self.constraints
+        start = problem.wrong[0].text
+        said = [limits.refusal(text, start, self.cut) for text in texts]
+        if limits.max_perplexity is not None and self.proposer is not None:
+            left = [text for text, why in zip(texts, said, strict=True) if not why]
+            high = {t for t, p in zip(left, self.proposer.perplexity(left), strict=True) if p > limits.max_perplexity}
+            said = [why or ("max-perplexity" if text in high else "") for text, why in zip(texts, said, strict=True)]
+        return said
+
+    def _slope(self, item: Item, meter: Meter) -> Slope:
+        meter.spent += 1
+        assert isinstance(self.judge, GradientJudge)
+        return self.judge.slope(item)
 
 
 def pieces_of(judge: Judge) -> Sequence[str]:
@@ -66,5 +228,5 @@ def pieces_of(judge: Judge) -> Sequence[str]:
                 f"judge {judge.name} raised {type(error).__name__} in pieces(): {first_line(error)}"
             ) from error
     return tuple(
-        dict.fromkeys([f" {w}" for w in _WORDS] + list(string.ascii_letters + string.digits + string.punctuation))
+        dict.fromkeys([f" {w}" for w in WORDS] + list(string.ascii_letters + string.digits + string.punctuation))
     )

@@ -69,6 +69,11 @@ def _readme(card: Card) -> str:
     r = t.recipe
     apart = {k: v for k, v in q.by_kind.items() if k in NEAR | PARTIAL}
     kinds = {k: v for k, v in q.by_kind.items() if k not in apart}
+    hardening = ""
+    if t.finds:
+        hardening = (
+            f"- Hardened: {t.finds} of these responses are finds of an attack, to be rejected; trained further.\n"
+        )
     return f"""---
 base_model: HuggingFaceTB/SmolLM2-135M-Instruct
 library_name: peft
@@ -82,6 +87,7 @@ Written by `hoodwink train`; do not edit.
   complete wrong ones, bare and worked. No near misses, truncated, empty or nonsense responses.
 - Training: {t.steps} steps of {r.batch}, {r.epochs} epochs, rank {r.rank} on the upper {r.layers} layers, AdamW at
   {r.lr:g}; {t.seconds / 60:.1f} minutes with {card.machine["threads"]} threads on {card.machine["cores"]} cores.
+{hardening}\
 - Held out: {q.clean_items} responses of the same kinds to {PROBLEMS} problems, split `eval`:
   **accuracy {q.clean_accuracy or 0:.4f}**, AUROC {q.auroc or 0:.4f}, right accepted {q.right_accepted or 0:.4f},
   wrong accepted {q.wrong_accepted or 0:.4f}.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from ..corpora.errors import HoodwinkError, JudgeError, UsageError
 from ..corpora.names import convert_options, lookup, nearest
 from ..corpora.records import Item, Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 
@@ -52,6 +55,36 @@ class HasPieces(Protocol):
 
     def pieces(self) -> Sequence[str]:
         """Distinct printable texts of single tokens."""
+        ...
+
+
+@runtime_checkable
+class Cuts(Protocol):
+    """A judge that can say where its tokens end in a text."""
+
+    def cut(self, text: str) -> Sequence[str]:
+        """A text cut into tokens; joined again they are the text."""
+        ...
+
+
+class Slope(NamedTuple):
+    """What the gradient promises of exchanging one token of a response.
+
+    Attributes:
+        tokens: the response's tokens as texts; joined they are the response.
+        gains: `(tokens, pieces)` linear estimates of how much the margin rises with each of the judge's `pieces()`.
+    """
+
+    tokens: tuple[str, ...]
+    gains: np.ndarray[Any, np.dtype[np.float32]]
+
+
+@runtime_checkable
+class GradientJudge(Protocol):
+    """A judge that gives gradients."""
+
+    def slope(self, item: Item) -> Slope:
+        """One forward and one backward pass over the item's prompt."""
         ...
 
 

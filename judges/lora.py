@@ -54,13 +54,17 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training run did: its recipe, examples, steps, losses (mean of each tenth) and wall time in seconds."""
+    """What a training run did.
+
+    Recipe, examples, steps, losses (mean of each tenth), wall time in seconds, and how many examples were finds.
+    """
 
     recipe: Recipe
     examples: int
     steps: int
     losses: tuple[float, ...]
     seconds: float
+    finds: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the card."""
@@ -86,28 +90,18 @@ def fit(
     recipe: Recipe,
     out: Path,
     *,
+    start: Path | None = None,
+    finds: int = 0,
     progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Training:
     """Train an adapter for `judge`'s model and save it (safetensors) into `out`; the judge's model is changed.
 
-    `progress` is told step, number of steps and the step's loss.
+    `start` is the folder of an adapter to go on with, whose rank and layers then count; `finds` says, for the card, how
+    many of the examples are finds. `progress` is told step, number of steps and the step's loss.
     """
-    from peft import LoraConfig, get_peft_model
-
     started = time.monotonic()
     rng = np.random.default_rng([recipe.seed, 1])
-    depth = judge.model.config.num_hidden_layers
-    config = LoraConfig(
-        r=recipe.rank,
-        lora_alpha=2 * recipe.rank,
-        target_modules=linear_names(judge.model),
-        layers_to_transform=list(range(depth - recipe.layers, depth)),
-        task_type="CAUSAL_LM",
-    )
-    # peft draws initial weights from torch's global stream: lend it a seed of ours and give the stream back untouched.
-    with torch.random.fork_rng(), quietly():
-        torch.manual_seed(int(rng.integers(2**31)))
-        model = get_peft_model(judge.model, config)
+    model = _adapted(judge.model, recipe, start, rng)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=0.01)
     encoded = judge.encode([e.item for e in examples])
@@ -130,7 +124,28 @@ def fit(
     model.save_pretrained(str(out))
     (out / "README.md").unlink(missing_ok=True)  # peft's stub of a card; ours is written once the judge is measured
     tenths = tuple(round(float(np.mean(part)), 4) for part in np.array_split(losses, 10) if len(part))
-    return Training(recipe, len(examples), len(batches), tenths, time.monotonic() - started)
+    return Training(recipe, len(examples), len(batches), tenths, time.monotonic() - started, finds)
+
+
+def _adapted(model: Any, recipe: Recipe, start: Path | None, rng: np.random.Generator) -> Any:
+    """The model with an adapter to train: a new one, or the one in the folder `start`."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    if start is not None:
+        with quietly():
+            return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+    depth = model.config.num_hidden_layers
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=2 * recipe.rank,
+        target_modules=linear_names(model),
+        layers_to_transform=list(range(depth - recipe.layers, depth)),
+        task_type="CAUSAL_LM",
+    )
+    # peft draws initial weights from torch's global stream: lend it a seed of ours and give the stream back untouched.
+    with torch.random.fork_rng(), quietly():
+        torch.manual_seed(int(rng.integers(2**31)))
+        return get_peft_model(model, config)
 
 
 def linear_names(model: torch.nn.Module) -> list[str]:

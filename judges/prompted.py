@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from ..corpora.records import Item, Verdict
 from .devices import choose
 from .embedded import quietly
 from .engine import Engine
-from .judge import first_line, logit, sigmoid
+from .gradients import slope_of
+from .judge import Slope, first_line, logit, sigmoid
 from .prompts import Prompt, load_prompt
 from .readout import YesNo
 from .vocabulary import spellings, text_pieces
@@ -53,7 +55,8 @@ class PromptedJudge:
         yes, no = spellings(tokenizer, prompt.yes), spellings(tokenizer, prompt.no)
         if not yes or not no:
             raise UsageError(f"the tokenizer of {name} has no single token for {prompt.yes!r} or {prompt.no!r}")
-        self.engine = Engine(model, YesNo(model, yes, no))
+        self.read = YesNo(model, yes, no)
+        self.engine = Engine(model, self.read)
         dtype = next(model.parameters()).dtype
         identity = (weights, prompt.fingerprint, threshold, str(dtype))
         self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
@@ -97,12 +100,31 @@ class PromptedJudge:
         return Verdict(sigmoid(log_odds), margin, margin >= 0)
 
     @cached_property
-    def _pieces(self) -> tuple[str, ...]:
+    def _pieces(self) -> dict[str, int]:
         return text_pieces(self.tokenizer)
+
+    @cached_property
+    def _piece_texts(self) -> tuple[str, ...]:
+        return tuple(self._pieces)
+
+    @cached_property
+    def piece_ids(self) -> list[int]:
+        """The token id of each piece."""
+        return list(self._pieces.values())
 
     def pieces(self) -> Sequence[str]:
         """See `HasPieces`."""
-        return self._pieces
+        return self._piece_texts
+
+    def cut(self, text: str) -> list[str]:
+        """See `Cuts`. A token that holds only part of a character goes with those that hold the rest."""
+        offsets = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        ends = sorted({end for _, end in offsets} | {len(text)})
+        return [text[a:b] for a, b in pairwise([0, *ends]) if b > a]
+
+    def slope(self, item: Item) -> Slope:
+        """See `GradientJudge`."""
+        return slope_of(self, item)
 
 
 def _too_long(ids: Sequence[int], context: int) -> Verdict:

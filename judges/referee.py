@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -51,17 +53,10 @@ def referee(
         UsageError: the folder holds no adapter, or one that does not fit.
     """
     where, kind = choose(device, dtype, threads)
-    with as_file(files("hoodwink.judges").joinpath("adapters", "referee")) as own:
-        folder = Path(adapter) if adapter is not None else own
-        file = folder / ADAPTER_FILE
-        for needed in (ADAPTER_FILE, CONFIG_FILE):  # peft would ask the hub for what is missing
-            if not (folder / needed).is_file():
-                raise UsageError(
-                    f"no adapter in {folder} (there is no {needed}); train one: hoodwink train --out {folder}"
-                )
+    with adapter_folder(adapter) as folder:
         model, tokenizer, weights = load_embedded(torch.float32)
         merged = _merge(model, folder)
-        weights += f"+{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
+        weights += f"+{hashlib.sha256((folder / ADAPTER_FILE).read_bytes()).hexdigest()[:16]}"
     return PromptedJudge(
         merged.to(device=where, dtype=kind),
         tokenizer,
@@ -70,6 +65,23 @@ def referee(
         weights=weights,
         threshold=threshold,
     )
+
+
+@contextlib.contextmanager
+def adapter_folder(folder: str | Path | None = None) -> Iterator[Path]:
+    """A folder with an adapter in it: the one given, by default the committed referee's.
+
+    Raises:
+        UsageError: the folder holds no adapter.
+    """
+    with as_file(files("hoodwink.judges").joinpath("adapters", "referee")) as own:
+        chosen = Path(folder) if folder is not None else own
+        for needed in (ADAPTER_FILE, CONFIG_FILE):  # peft would ask the hub for what is missing
+            if not (chosen / needed).is_file():
+                raise UsageError(
+                    f"no adapter in {chosen} (there is no {needed}); train one: hoodwink train --out {chosen}"
+                )
+        yield chosen
 
 
 def _merge(model: torch.nn.Module, folder: Path) -> torch.nn.Module:

@@ -11,15 +11,17 @@ def spellings(tokenizer: Any, word: str) -> list[int]:
     return [i for i, text in decoded(tokenizer) if text.strip().casefold() == word.casefold()]
 
 
-def text_pieces(tokenizer: Any) -> tuple[str, ...]:
-    """Distinct printable texts of single tokens, in vocabulary order; special tokens and broken bytes left out."""
+def text_pieces(tokenizer: Any) -> dict[str, int]:
+    """Distinct printable texts of single tokens, in vocabulary order, with their ids.
+
+    Special tokens and broken bytes are left out.
+    """
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
-    pieces = dict.fromkeys(
-        text
-        for i, text in decoded(tokenizer)
-        if i not in special and text.strip() and "\ufffd" not in text and all(c.isprintable() for c in text)
-    )
-    return tuple(pieces)
+    pieces: dict[str, int] = {}
+    for i, text in decoded(tokenizer):
+        if i not in special and text.strip() and "\ufffd" not in text and all(c.isprintable() for c in text):
+            pieces.setdefault(text, i)
+    return pieces
 
 
 def special_texts(tokenizer: Any) -> list[str]:

@@ -8,6 +8,7 @@ it: a resumed run replays it from stored verdicts.
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,11 @@ import numpy as np
 from ...corpora.errors import UsageError
 from ...corpora.names import convert_options, load_user, lookup, split_options
 from ...corpora.records import Candidate, Trial
-from ..target import Target
+from ..target import CorpusTarget, GradientTarget, ProposerTarget, ReferenceTarget, Target
 
 Proposals = Generator[list[Candidate], list[Trial], None]
+#: An attack over a corpus returns the responses to try on other problems, best first.
+Lessons = Generator[list[Candidate], list[Trial], list[str]]
 
 ATTACKS = {
     "none": "hoodwink.fuzz.attacks.none:none",
@@ -34,15 +37,26 @@ class Attack:
     """An attack with its options filled in. `name` is what the user wrote and keys its random streams."""
 
     name: str
-    function: Callable[..., Proposals]
+    function: Callable[..., Proposals | Lessons]
     options: dict[str, Any]
 
-    def start(self, target: Target, rng: np.random.Generator) -> Proposals:
+    @property
+    def kind(self) -> type[Target] | type[CorpusTarget]:
+        """What it needs: the type of its first parameter; `Target` where that says nothing."""
+        try:
+            hints = typing.get_type_hints(self.function)
+        except NameError:  # names that a user's module imports for type checkers alone
+            hints = {}
+        first = next(iter(inspect.signature(self.function).parameters))
+        kind = hints.get(first)
+        return kind if kind in (CorpusTarget, GradientTarget, ProposerTarget, ReferenceTarget) else Target
+
+    def start(self, target: Target | CorpusTarget, rng: np.random.Generator) -> Proposals | Lessons:
         """Begin the attack on one target."""
         return self.function(target, rng, **self.options)
 
 
-def open_attack(spec: str | Attack | Callable[..., Proposals]) -> Attack:
+def open_attack(spec: str | Attack | Callable[..., Proposals | Lessons]) -> Attack:
     """The attack that a name stands for (`random`, `random:length=12`, `python:module:function`), or around a function.
 
     Raises:
@@ -66,7 +80,7 @@ def open_attack(spec: str | Attack | Callable[..., Proposals]) -> Attack:
     return Attack(spec, function, converted)
 
 
-def _generator(function: Any) -> Callable[..., Proposals]:
+def _generator(function: Any) -> Callable[..., Proposals | Lessons]:
     if not inspect.isgeneratorfunction(function):
         raise UsageError(f"attack {function!r} is not a generator function; it must yield lists of Candidate")
     try:
@@ -76,5 +90,5 @@ def _generator(function: Any) -> Callable[..., Proposals]:
             f"attack {function.__name__}{inspect.signature(function)} cannot be started ({error}); "
             "take (target, rng), and options with defaults after a *"
         ) from error
-    checked: Callable[..., Proposals] = function
+    checked: Callable[..., Proposals | Lessons] = function
     return checked

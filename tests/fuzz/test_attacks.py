@@ -12,14 +12,16 @@ from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Candidate, Item, Trial, Truth, Verdict
 from hoodwink.fuzz.attacks import ATTACKS, open_attack
 from hoodwink.fuzz.attacks.openers import MASTER_KEYS
-from hoodwink.fuzz.target import pieces_of, target_of
+from hoodwink.fuzz.target import Target, pieces_of
 
 SPECS = [*ATTACKS, *(f"{name}:append=true" for name in ATTACKS if name != "none")]
 
 
 @pytest.fixture(scope="module")
 def target(problems):
-    return target_of(problems[1], [f" {'w' * (1 + i % 40)}{i}" for i in range(500)])
+    problem = problems[1]
+    pieces = [f" {'w' * (1 + i % 40)}{i}" for i in range(500)]
+    return Target(problem.question, problem.wrong[0].text, problem.wrong, pieces)
 
 
 def proposals(spec, target, problem, seed=0, batches=4):

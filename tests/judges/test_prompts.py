@@ -185,7 +185,7 @@ def test_a_tokenizer_without_the_words(model, tokenizer):
 def test_spellings_and_pieces_of_a_vocabulary(tokenizer, tiny):
     assert [tokenizer.decode([i]) for i in spellings(tokenizer, "YES")] == ["yes", "Yes", " yes", " Yes"]
     assert spellings(tokenizer, "maybe") == []
-    pieces = text_pieces(tokenizer)
+    pieces = tuple(text_pieces(tokenizer))
     assert {"a", "~", "yes", " no"} <= set(pieces)
     assert len(set(pieces)) == len(pieces) == 94 + 1 + 8  # ASCII, `es`, and the spellings of yes and no
     assert set(pieces).isdisjoint({*SPECIALS, "\n", " ", "\ufffd", ""})

@@ -1,0 +1,78 @@
+"""What a user may ask of every response that is tried: one that breaks a constraint is never sent to the judge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..corpora.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """None and empty ask for nothing.
+
+    Attributes:
+        max_chars: most characters.
+        max_tokens: most tokens of the judge (words and signs, where its tokens are not known).
+        ascii_only: printable ASCII alone, with blanks, tabs and line ends.
+        keep_wrong: the plain wrong answer stands in it unchanged.
+        max_perplexity: highest perplexity under the proposer.
+        forbid: regular expressions (Python's `re`, searched for) that may not match.
+    """
+
+    max_chars: int | None = None
+    max_tokens: int | None = None
+    ascii_only: bool = False
+    keep_wrong: bool = False
+    max_perplexity: float | None = None
+    forbid: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("max_chars", "max_tokens", "max_perplexity"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name.replace('_', '-')} is {value}; write a number of at least 1")
+        for pattern in self.forbid:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise UsageError(f"forbid {pattern!r} is no regular expression: {error}") from error
+
+    def __bool__(self) -> bool:
+        return self != Constraints()
+
+    def to_json(self) -> dict[str, Any]:
+        """What is asked for, without what is not."""
+        return {name: value for name, value in vars(self).items() if value and name != "_forbidden"}
+
+    @cached_property
+    def _forbidden(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(pattern) for pattern in self.forbid)
+
+    def refusal(self, text: str, start: str, cut: Callable[[str], Sequence[str]]) -> str:
+        """Which constraint a text breaks, in a word or two; empty if none. Perplexity is looked at elsewhere."""
+        if self.max_chars is not None and len(text) > self.max_chars:
+            return "max-chars"
+        if self.ascii_only and not _is_plain(text):
+            return "ascii-only"
+        if self.keep_wrong and start not in text:
+            return "keep-wrong"
+        if any(pattern.search(text) for pattern in self._forbidden):
+            return "forbid"
+        if self.max_tokens is not None and len(cut(text)) > self.max_tokens:
+            return "max-tokens"
+        return ""
+
+    def allows_piece(self, piece: str) -> bool:
+        """Whether a text with this piece in it may be allowed at all; of patterns, those that are plain words count."""
+        if self.ascii_only and not _is_plain(piece):
+            return False
+        return not any(pattern == re.escape(pattern) and pattern in piece for pattern in self.forbid)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and all(char.isprintable() or char in "\n\t\r" for char in text)
