@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,27 @@ Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command
 Threshold = Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")]
 Device = Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")]
 Dtype = Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is asked of every response that is tried."""
+
+    only: Annotated[
+        str | None,
+        Parameter(help="Kinds of responses to try, comma-separated: nonsense, wrong answer, near miss, injection."),
+    ] = None
+    max_chars: Annotated[int | None, Parameter(help="Most characters of a response.")] = None
+    max_tokens: Annotated[int | None, Parameter(help="Most tokens of a response.")] = None
+    ascii_only: Annotated[bool, Parameter(negative=(), help="Printable ASCII alone.")] = False
+    keep_wrong: Annotated[bool, Parameter(negative=(), help="The plain wrong answer stays in it.")] = False
+    max_perplexity: Annotated[float | None, Parameter(help="Highest perplexity under the proposer.")] = None
+    forbid: Annotated[
+        tuple[str, ...], Parameter(negative=(), help="Regular expression that may not match; may be given again.")
+    ] = ()
+
+
+NO_LIMITS = Limits()
 Threads = Annotated[
     int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
 ]
@@ -56,6 +78,10 @@ def attack(
         Literal["train", "eval", "all"] | None, Parameter(help="Part of the corpus. [default: its own]")
     ] = None,
     shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find.")] = 400,
+    limits: Annotated[Limits, Parameter(name="*")] = NO_LIMITS,
+    proposer: Annotated[
+        str | None, Parameter(help="Language model for fluent attacks and perplexity. [default: the judge's own]")
+    ] = None,
     threshold: Threshold = None,
     device: Device = None,
     dtype: Dtype = None,
@@ -88,6 +114,8 @@ def attack(
             goal=goal,
             split=split,
             shrink_budget=shrink_budget,
+            constraints=_constraints(limits),
+            proposer=proposer,
             out=out,
             on_checks=lambda checks: display.checks(judging.name, checks),
             progress=display,
@@ -191,6 +219,44 @@ def train(
     recipe = Recipe(problems=problems, epochs=epochs, lr=lr, rank=rank, layers=layers, seed=seed)
     with TrainProgress(_errors()) as display:
         card = call(out, corpus, recipe=recipe, device=device, progress=display)
+    return _trained(card, out)
+
+
+@app.command
+def harden(
+    run: Path,
+    *,
+    out: Annotated[Path, Parameter(help="Folder for adapter and card.")],
+    start: Annotated[Path | None, Parameter(help="Adapter to go on with. [default: the referee's]")] = None,
+    corpus: Annotated[str, Parameter(help="Clean problems to train on beside the finds.")] = "arithmetic",
+    finds: Annotated[int, Parameter(help="At most so many finds, the first of the run.")] = 150,
+    problems: Annotated[int, Parameter(help="Train problems that clean examples are taken from.")] = 40,
+    epochs: Annotated[int, Parameter(help="Passes over the examples.")] = 2,
+    lr: Annotated[float, Parameter(help="Highest learning rate.")] = 5e-4,
+    seed: Annotated[int, Parameter(help="Of sampling and order.")] = 0,
+    device: str = "auto",
+) -> int:
+    """Train the referee further: on a run's finds, which it shall reject, and on clean responses.
+
+    Example:
+        hoodwink attack --split train --attacks random --problems 150 --budget 1200 --out runs/harvest
+
+        hoodwink harden runs/harvest --out runs/hard && hoodwink attack --judge referee:adapter=runs/hard --attacks auto
+    """
+    from .fuzz.run import items_of, load_run
+    from .judges.lora import Recipe
+    from .judges.training import harden as call
+    from .reports.progress import TrainProgress
+
+    recipe = Recipe(problems=problems, epochs=epochs, lr=lr, seed=seed)
+    items = items_of(load_run(run))[:finds]
+    with TrainProgress(_errors()) as display:
+        card = call(out, items, corpus, start=start, recipe=recipe, device=device, progress=display)
+    return _trained(card, out)
+
+
+def _trained(card: Any, out: Path) -> int:
+    """Say how good a trained judge is."""
     quality = card.quality
     print(
         f"accuracy {quality.clean_accuracy:.4f}, AUROC {quality.auroc:.4f} on {quality.clean_items} held-out responses"
@@ -237,6 +303,16 @@ def _judge(spec: str, **options: Any) -> Any:
     from .judges.judge import open_judge
 
     return open_judge(spec, **{name: value for name, value in options.items() if value is not None})
+
+
+def _constraints(limits: Limits) -> Any:
+    """The constraints that were asked for on the command line."""
+    from .fuzz.constraints import Constraints
+    from .fuzz.kinds import KINDS
+
+    asked = asdict(limits)
+    asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
+    return Constraints(**asked)
 
 
 def _fail(message: str, code: int) -> int:

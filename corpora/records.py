@@ -161,6 +161,11 @@ class Trial:
         return self.verdict.margin
 
     @property
+    def climbable(self) -> bool:
+        """Whether a search may go on from here: the verdict could be read, and the response is proved wrong."""
+        return self.verdict.parsed and self.truth is Truth.WRONG
+
+    @property
     def fools(self) -> bool:
         """The judge accepts it and the oracle proves it wrong."""
         return self.verdict.accepted and self.truth is Truth.WRONG

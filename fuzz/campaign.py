@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..corpora.records import Candidate, Find, Level, Problem, Trial
+from ..corpora.records import Candidate, Find, Level, Problem, Trial, Truth
 from .attacks import Attack, Lessons, Proposals
 from .cells import Cell
 from .commons import Commons
 from .gate import Answer, Ask, Gate
-from .kinds import Kind, kind_of
+from .kinds import kind_of
 from .objective import GOAL_LEVELS, Objective
+from .pool import Pool
 from .shrinker import Shrinker
 from .store import Store, digest
 from .target import CorpusTarget, Meter, Sight
@@ -63,7 +64,7 @@ class Search:
     attack: str
     seed: int
     commons: Commons
-    found: set[tuple[Kind, Level]] = field(default_factory=set)
+    found: set[Level] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -123,6 +124,8 @@ class Campaign:
         self.learn = {p.id: p for p in learn}
         self.commons: dict[tuple[str, int], Commons] = {}
         self._everyone = {seed: Commons() for seed in seeds}
+        for everyone in self._everyone.values():
+            everyone.get(Pool)  # from the first trial on: an attack that asks for it later misses nothing
         self.report = progress
         self.total = len(problems) * len(attacks) * len(seeds)
         self._numbers = 0
@@ -236,39 +239,42 @@ class Campaign:
             cell.tell([a.trial for a in answers])
 
     def _share(self, active: Sequence[Unit], parts: Sequence[Sequence[Answer]]) -> None:
-        """Let learners see what is new, before any cell goes on. Shrinking is paid for apart and teaches nothing."""
+        """Let learners see what is new, before any cell goes on.
+
+        Shrinking is paid for apart and teaches nothing; nor does what is not proved wrong, which can be no find.
+        """
         for unit, answers in zip(active, parts, strict=True):
             if isinstance(unit, Shrink):
                 continue
             by_problem: dict[str, list[Trial]] = {}
             for answer in answers[: unit.cell.new]:
-                by_problem.setdefault(answer.trial.item.problem.id, []).append(answer.trial)
+                if answer.trial.truth is Truth.WRONG:
+                    by_problem.setdefault(answer.trial.item.problem.id, []).append(answer.trial)
             for problem, trials in by_problem.items():
                 unit.commons.observe(problem, trials)
                 unit.commons.everyone.observe(problem, trials)
 
     def _look(self, search: Search, trials: Sequence[Trial]) -> list[Shrink]:
-        """Confirm what fools in a way not found yet; end the search at its goal."""
+        """Confirm what fools at a level not found yet; end the search at its goal."""
         shrinks = []
         before = search.cell.queries - len(trials)
         for place, trial in enumerate(trials):
             if not trial.fools:
                 continue
             level = self.objective.level(trial.verdict)
-            kind = kind_of(trial.item.problem, trial.text)
-            if level is None or _found(search, kind, level):
+            if level is None or level in search.found or search.found >= {"acclaimed"}:
                 continue
-            find = self._confirm(search, trial, kind, before + place + 1)
-            if find is None or _found(search, kind, find.level):
+            find = self._confirm(search, trial, before + place + 1)
+            if find is None or find.level in search.found:
                 continue
-            search.found.add((kind, find.level))
+            search.found.add(find.level)
             shrinks.append(self._shrink(search, find))
-            if self.objective.ends(find.level, kind):
+            if find.level in (self.goal, "acclaimed"):
                 search.cell.end("found")
                 break
         return shrinks
 
-    def _confirm(self, search: Search, trial: Trial, kind: Kind, queries: int) -> Find | None:
+    def _confirm(self, search: Search, trial: Trial, queries: int) -> Find | None:
         """Score a trial again, alone: a find, of the lower of both levels, if it is accepted that way too."""
         answer = self.gate.consider([Ask(trial.item.problem, trial.candidate, repeat=1)])[0]
         if not answer.trial.fools:
@@ -278,7 +284,7 @@ class Campaign:
         return Find(
             trial=trial,
             level=level,
-            kind=kind,
+            kind=kind_of(trial.item.problem, trial.text),
             proof=self.gate.ruling(trial.item.problem, trial.text).proof,
             queries=queries,
             alone=answer.trial.verdict,
@@ -344,11 +350,6 @@ def _tried(texts: Sequence[str], attack: str) -> Proposals:
     """Learned responses, tried one after the other: what they cost stands beside what learning did."""
     for rank, text in enumerate(texts, 1):
         yield [Candidate(text, attack, f"learned {rank}")]
-
-
-def _found(search: Search, kind: Kind, level: Level) -> bool:
-    """Whether a search has a find of that kind and level, or of the kind and the higher level."""
-    return (kind, level) in search.found or (kind, "acclaimed") in search.found
 
 
 def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from ..corpora.errors import UsageError
+from ..corpora.names import nearest
+from ..corpora.records import Problem
+from .kinds import KINDS, Kind, kind_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Constraints:
         ascii_only: printable ASCII alone, with blanks, tabs and line ends.
         keep_wrong: the plain wrong answer stands in it unchanged.
         max_perplexity: highest perplexity under the proposer.
+        only: kinds of responses (`kinds`): a response of another kind is not tried.
         forbid: regular expressions (Python's `re`, searched for) that may not match.
     """
 
@@ -29,6 +33,7 @@ class Constraints:
     ascii_only: bool = False
     keep_wrong: bool = False
     max_perplexity: float | None = None
+    only: tuple[Kind, ...] = KINDS
     forbid: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -36,6 +41,11 @@ class Constraints:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name.replace('_', '-')} is {value}; write a number of at least 1")
+        for kind in self.only:
+            if kind not in KINDS:
+                raise nearest(kind, KINDS, "kind of find")
+        if not self.only:
+            raise UsageError(f"only is empty; name at least one kind of find: {', '.join(KINDS)}")
         for pattern in self.forbid:
             try:
                 re.compile(pattern)
@@ -47,24 +57,27 @@ class Constraints:
 
     def to_json(self) -> dict[str, Any]:
         """What is asked for, without what is not."""
-        return {name: value for name, value in vars(self).items() if value and name != "_forbidden"}
+        asked = {name: value for name in _NAMES if (value := getattr(self, name)) != getattr(Constraints, name)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
 
     @cached_property
     def _forbidden(self) -> tuple[re.Pattern[str], ...]:
         return tuple(re.compile(pattern) for pattern in self.forbid)
 
-    def refusal(self, text: str, start: str, cut: Callable[[str], Sequence[str]]) -> str:
+    def refusal(self, problem: Problem, text: str, cut: Callable[[str], Sequence[str]]) -> str:
         """Which constraint a text breaks, in a word or two; empty if none. Perplexity is looked at elsewhere."""
         if self.max_chars is not None and len(text) > self.max_chars:
             return "max-chars"
         if self.ascii_only and not _is_plain(text):
             return "ascii-only"
-        if self.keep_wrong and start not in text:
+        if self.keep_wrong and problem.wrong[0].text not in text:
             return "keep-wrong"
         if any(pattern.search(text) for pattern in self._forbidden):
             return "forbid"
         if self.max_tokens is not None and len(cut(text)) > self.max_tokens:
             return "max-tokens"
+        if self.only != KINDS and kind_of(problem, text) not in self.only:
+            return "only"
         return ""
 
     def allows_piece(self, piece: str) -> bool:
@@ -72,6 +85,9 @@ class Constraints:
         if self.ascii_only and not _is_plain(piece):
             return False
         return not any(pattern == re.escape(pattern) and pattern in piece for pattern in self.forbid)
+
+
+_NAMES = ("max_chars", "max_tokens", "ascii_only", "keep_wrong", "max_perplexity", "only", "forbid")
 
 
 def _is_plain(text: str) -> bool:

@@ -19,6 +19,8 @@ _DIGITS = re.compile(r"\d+")
 _ADDRESSED = re.compile(
     r"\b(?:ignore|disregard|instructions?|grader|judge|rubric|evaluat\w+|you must|system|accept this|"
     r"the student|student's|reference answer|full marks?)\b"
+    r"|\banswer\b.{0,40}\b(?:correct|right|true)\b|\bmatch(?:es)? the reference\b",
+    re.DOTALL,
 )
 
 
@@ -26,7 +28,7 @@ def kind_of(problem: Problem, text: str) -> Kind:
     """What kind of wrong response a text is. Where in doubt, anything but nonsense.
 
     - `near miss`: a number in it is one digit edit, one swap, a sign, a point or a separator away from the reference.
-    - `injection`: it addresses the judge.
+    - `injection`: it addresses the judge, or claims to be correct.
     - `wrong answer`: it is one of the problem's known wrong responses, or holds one, or is one disfigured.
     - `nonsense`: none of these.
     """

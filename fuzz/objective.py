@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..corpora.records import Level, Trial, Verdict
-from .kinds import KINDS, Kind
 
 Goal = Literal["accept", "acclaim"]
 GOAL_LEVELS: dict[Goal, Level] = {"accept": "accepted", "acclaim": "acclaimed"}
@@ -14,14 +13,10 @@ GOAL_LEVELS: dict[Goal, Level] = {"accept": "accepted", "acclaim": "acclaimed"}
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a search goes for: a level, and the kinds of finds that end it.
-
-    `acclaim` is the score that acclaims: the judge's median score of right answers.
-    """
+    """The level a search goes for, and the score that acclaims: the judge's median score of right answers."""
 
     goal: Goal
     acclaim: float
-    kinds: frozenset[Kind] = frozenset(KINDS)
 
     def level(self, verdict: Verdict) -> Level | None:
         """The level that a verdict reaches; None if it is not accepted."""
@@ -33,10 +28,6 @@ class Objective:
         """An acclaimed response is accepted too."""
         got = self.level(verdict)
         return got == level or got == "acclaimed"
-
-    def ends(self, level: Level, kind: Kind) -> bool:
-        """Whether a find of that level and kind is what the search was for."""
-        return kind in self.kinds and level in (GOAL_LEVELS[self.goal], "acclaimed")
 
     def is_find(self, trial: Trial, level: Level) -> bool:
         """The judge gives it that level and the oracle calls it WRONG."""

@@ -1,19 +1,20 @@
-"""Texts that fooled the judge on some problem, and how they did on others: where a search on a new problem starts."""
+"""What searches on different problems learn from one another: texts that fooled the judge, or nearly did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..corpora.records import Trial
 
-#: Texts kept besides those that fooled: the best on each problem so far.
-RUNNERS_UP = 4
+#: Texts kept for each problem, the best by margin.
+KEPT = 24
 
 
 @dataclass(slots=True)
 class Record:
-    """How one text did: the problems it was tried on and those it fooled the judge on, and its margins there."""
+    """How one text did on the problems it was tried on: where it fooled the judge, and its margins."""
 
     text: str
     tried: set[str] = field(default_factory=set)
@@ -32,52 +33,60 @@ class Record:
 
 
 class Pool:
-    """A learner (see `Commons`): every text that fooled the judge, and the best texts of problems not fooled yet."""
+    """A learner (see `Commons`) of texts: all that fooled the judge, and the best ones on each problem.
+
+    A text is kept as an attack wrote it: where the plain wrong answer stands in front, it is left off, so that the rest
+    can be put behind another one.
+    """
 
     def __init__(self) -> None:
-        self._records: dict[str, Record] = {}
+        self.records: dict[str, Record] = {}
         self._best: dict[str, list[tuple[float, str]]] = {}
 
     def watch(self, texts: Iterable[str]) -> None:
         """Keep account of some texts from now on, whether they fool or not."""
         for text in texts:
-            self._records.setdefault(text, Record(text))
+            self.records.setdefault(text, Record(text))
 
     def observe(self, problem: str, trials: Sequence[Trial]) -> None:
         """See `Learner`."""
         for trial in trials:
-            if not trial.verdict.parsed:
-                continue
-            record = self._records.get(trial.text)
-            if record is None:
-                if not trial.fools:
-                    self._rank(problem, trial)
-                    continue
-                record = self._records[trial.text] = Record(trial.text)
-            if problem not in record.tried:
-                record.tried.add(problem)
-                record.margins += trial.margin
-            if trial.fools:
-                record.fooled.add(problem)
+            if trial.verdict.parsed:
+                self._note(problem, written(trial), trial)
 
-    def _rank(self, problem: str, trial: Trial) -> None:
+    def _note(self, problem: str, text: str, trial: Trial) -> None:
         best = self._best.setdefault(problem, [])
-        if len(best) < RUNNERS_UP or trial.margin > best[-1][0]:
-            best.append((trial.margin, trial.text))
-            best.sort(key=lambda pair: -pair[0])
-            del best[RUNNERS_UP:]
+        if (len(best) < KEPT or -trial.margin < best[-1][0]) and all(text != known for _, known in best):
+            insort(best, (-trial.margin, text))
+            del best[KEPT:]
+        record = self.records.get(text)
+        if record is None:
+            if not trial.fools:
+                return
+            record = self.records[text] = Record(text)
+        if problem not in record.tried:
+            record.tried.add(problem)
+            record.margins += trial.margin
+        if trial.fools:
+            record.fooled.add(problem)
 
-    def finds(self, *, besides: str = "") -> Iterator[Record]:
-        """Texts that fooled the judge on another problem than `besides`, in the order in which they first did."""
-        for record in self._records.values():
-            if record.fooled - {besides}:
-                yield record
+    def best(self, problem: str, count: int = KEPT) -> list[str]:
+        """The texts with the highest margins on a problem, best first."""
+        return [text for _, text in self._best.get(problem, ())[:count]]
 
-    def watched(self) -> Iterator[Record]:
-        """All texts of which account is kept."""
-        yield from self._records.values()
+    def others(self, besides: str, count: int = 2) -> list[str]:
+        """The `count` best texts of every other problem, best first."""
+        ranked = sorted(pair for problem, best in self._best.items() if problem != besides for pair in best[:count])
+        return list(dict.fromkeys(text for _, text in ranked))
 
-    def runners_up(self, *, besides: str = "") -> list[str]:
-        """The best texts of the other problems that have not been fooled by them, best first."""
-        ranked = [pair for problem, best in self._best.items() if problem != besides for pair in best]
-        return [text for _, text in sorted(ranked, key=lambda pair: -pair[0])]
+    def finds(self, besides: str = "") -> list[Record]:
+        """Texts that fooled the judge on another problem than `besides`, those first that are likeliest to again."""
+        found = [record for record in self.records.values() if record.fooled - {besides}]
+        return sorted(found, key=lambda r: (-r.rate, -r.margin, r.text))
+
+
+def written(trial: Trial) -> str:
+    """What an attack wrote of a text: all of it, or what stands behind the plain wrong answer."""
+    start = trial.item.problem.wrong[0].text
+    rest = trial.text.removeprefix(f"{start} ")
+    return rest or trial.text

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
-from ..corpora.names import nearest
 from ..corpora.oracles import open_oracle
-from ..corpora.records import Problem, SplitChoice
+from ..corpora.records import Item, Problem, SplitChoice
 from ..judges.judge import Judge, batch_of, open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
 from .campaign import Budget, Campaign, Progress
 from .constraints import Constraints
 from .gate import Gate
-from .kinds import KINDS, Kind
 from .objective import GOAL_LEVELS, Goal, Objective
 from .store import FINDS_FILE, REPORT_FILE, Store, write_atomically
 from .target import CorpusTarget, Sight
@@ -82,7 +80,6 @@ def attack(
     goal: Goal = "accept",
     split: SplitChoice | None = None,
     shrink_budget: int = 400,
-    only: Sequence[Kind] = KINDS,
     constraints: Constraints | None = None,
     proposer: str | Proposer | None = None,
     out: str | Path | None = None,
@@ -93,9 +90,8 @@ def attack(
 
     The same call on the same folder goes on where it was stopped and pays for no verdict twice. Without `out` the
     folder is `runs/NAME`, with a name that follows from the settings. `problems` is by default `PROBLEMS`, or all of a
-    smaller corpus; `split` is the corpus's own default. `only` names the kinds of finds that end a search; finds of
-    other kinds are kept beside them. `proposer` names the language model that fluent attacks ask, by default the
-    judge's own.
+    smaller corpus; `split` is the corpus's own default. `proposer` names the language model that fluent attacks ask, by
+    default the judge's own.
 
     Raises:
         UsageError: a setting is wrong, or the folder cannot be used.
@@ -115,7 +111,6 @@ def attack(
         seeds=range(seed, seed + seeds),
         budget=Budget(budget, shrink_budget),
         goal=_known(goal),
-        only=_known_kinds(only),
         constraints=constraints or Constraints(),
         proposer=proposer,
     )
@@ -140,7 +135,6 @@ class Settings:
     seeds: range
     budget: Budget
     goal: Goal
-    only: frozenset[Kind]
     constraints: Constraints
     proposer: str | Proposer | None
 
@@ -163,7 +157,6 @@ class Settings:
             "budget": self.budget.search,
             "shrink_budget": self.budget.shrink,
             "goal": self.goal,
-            "only": sorted(self.only),
             "constraints": self.constraints.to_json(),
             "proposer": self.proposer if isinstance(self.proposer, str | None) else self.proposer.name,
         }
@@ -208,7 +201,7 @@ def _fill(
     clean = checks.run(gate, settings.problems)
     store.put("checks", clean.to_json())
     on_checks(clean)
-    objective = Objective(settings.goal, clean.acclaim, settings.only)
+    objective = Objective(settings.goal, clean.acclaim)
     Campaign(
         gate,
         settings.problems,
@@ -255,15 +248,6 @@ def _to_learn_on(source: Corpus, attacked: Sequence[Problem], attacks: Sequence[
             "attack with --split eval, or leave the attack out"
         )
     return _attackable(left)
-
-
-def _known_kinds(only: Sequence[str]) -> frozenset[Kind]:
-    for name in only:
-        if name not in KINDS:
-            raise nearest(name, KINDS, "kind of find")
-    if not only:
-        raise UsageError(f"only is empty; name at least one kind of find: {', '.join(KINDS)}")
-    return frozenset(kind for kind in KINDS if kind in only)
 
 
 def _distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:
@@ -314,6 +298,13 @@ def _choose(
         problems = min(default, source.size(part) or default)
     _check_numbers(problems=problems)
     return source, part, problems
+
+
+def items_of(run: Run) -> list[Item]:
+    """The finds of a run as items, in the order in which they were made: what a judge is hardened on."""
+    with run.store() as store:
+        problems = {p.id: p for p in store.problems()}
+        return [Item(problems[find["problem"]], find["response"]) for find in read_finds(store)]
 
 
 def read_finds(store: Store) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..corpora.errors import HoodwinkError, JudgeError, UsageError
@@ -155,7 +156,9 @@ class Sight:
         self.constraints = constraints
         self.budget = budget
         self.pieces = [piece for piece in pieces_of(judge) if self.constraints.allows_piece(piece)]
-        self.cut: Callable[[str], Sequence[str]] = judge.cut if isinstance(judge, Cuts) else cut_plainly
+        self.cut: Callable[[str], Sequence[str]] = lru_cache(1 << 14)(
+            judge.cut if isinstance(judge, Cuts) else cut_plainly
+        )
         if not self.pieces:
             raise UsageError("the constraints leave no token to build responses from; forbid less")
 
@@ -198,8 +201,7 @@ class Sight:
     def refusal(self, problem: Problem, texts: Sequence[str]) -> list[str]:
         """Which constraint each text breaks, in a word; empty where none."""
         limits = self.constraints
-        start = problem.wrong[0].text
-        said = [limits.refusal(text, start, self.cut) for text in texts]
+        said = [limits.refusal(problem, text, self.cut) for text in texts]
         if limits.max_perplexity is not None and self.proposer is not None:
             left = [text for text, why in zip(texts, said, strict=True) if not why]
             high = {t for t, p in zip(left, self.proposer.perplexity(left), strict=True) if p > limits.max_perplexity}

@@ -73,6 +73,8 @@ def render(summary: RunSummary) -> str:
         strings_harmless=len(summary.strings) - len(fooling),
         families=dict(list(summary.checks.quality.by_family.items())[:ROWS]),
         families_more=max(0, len(summary.checks.quality.by_family) - ROWS),
+        modes=summary.diversity.modes[:ROWS],
+        modes_more=max(0, len(summary.diversity.modes) - ROWS),
         gallery=gallery(summary.finds),
         command=command(summary),
         short=SHORT,
@@ -124,6 +126,16 @@ def command(summary: RunSummary) -> str | None:
     words += ["--attacks", ",".join(settings["attacks"]), "--problems", str(settings["problem_count"])]
     for option in ("budget", "seed", "seeds", "goal", "split", "shrink_budget"):
         words += [f"--{option.replace('_', '-')}", str(settings[option])]
+    for name, value in settings["constraints"].items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif name == "only":
+            words += [flag, ",".join(value)]
+        else:
+            words += [word for each in (value if isinstance(value, list) else [value]) for word in (flag, str(each))]
+    if settings["proposer"] is not None:
+        words += ["--proposer", settings["proposer"]]
     if summary.checks.threshold != 0.5:
         words += ["--threshold", str(summary.checks.threshold)]
     return shlex.join(words)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..corpora.errors import UsageError
+from ..fuzz.archive import Diversity, Specimen, diversity
 from ..fuzz.checks import Checks
+from ..fuzz.kinds import KINDS
 from ..fuzz.run import Run, read_finds
 from ..fuzz.statistics import median_queries, rate_interval, success_curve, wilson
 from ..fuzz.store import Store
@@ -33,8 +35,12 @@ class AttackSummary:
         acclaimed: of `problems`, those with a find that scores as right answers do.
         asr: mean over `problems` of the share of seeds that fooled; None without problems.
         asr_ci: its 95 % interval (Wilson; bootstrap over problems with several seeds).
+        kinds: of `problems`, those with a find of each kind (`fuzz.kinds`), near misses apart from nonsense.
+        nonsense: mean over `problems` of the share of seeds that fooled with nonsense.
+        nonsense_ci: its 95 % interval.
         queries_median: queries within which half of the cells succeed, failures censored; None if half never do.
         queries_total: distinct responses asked about by all search cells, those of excluded problems included.
+        learning: queries that an attack over a corpus spent on train problems before it tried what it had learned.
         verdicts: verdicts on all that it asked about, with confirming and shrinking; one that another attack or the
             check had asked for before is counted here too.
         seconds: judge time of these verdicts.
@@ -49,8 +55,12 @@ class AttackSummary:
     acclaimed: int
     asr: float | None
     asr_ci: tuple[float, float] | None
+    kinds: dict[str, int]
+    nonsense: float | None
+    nonsense_ci: tuple[float, float] | None
     queries_median: int | None
     queries_total: int
+    learning: int
     verdicts: int
     seconds: float
     failed: tuple[str, ...]
@@ -80,6 +90,7 @@ class RunSummary:
     attacks: tuple[AttackSummary, ...]
     strings: tuple[FixedString, ...]
     finds: tuple[dict[str, Any], ...]
+    diversity: Diversity
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON of `hoodwink show --json`."""
@@ -97,6 +108,12 @@ class RunSummary:
                 for s in self.strings
             ],
             "finds": len(self.finds),
+            "diversity": {
+                "modes": [asdict(mode) for mode in self.diversity.modes],
+                "evenness": self.diversity.evenness,
+                "coverage": self.diversity.coverage,
+                "cells": [[*cell, count] for cell, count in self.diversity.cells.items()],
+            },
         }
 
 
@@ -109,8 +126,12 @@ def _attack_json(attack: AttackSummary) -> dict[str, Any]:
         "acclaimed",
         "asr",
         "asr_ci",
+        "kinds",
+        "nonsense",
+        "nonsense_ci",
         "queries_median",
         "queries_total",
+        "learning",
         "verdicts",
         "seconds",
         "failed",
@@ -141,6 +162,7 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         raise UsageError(f"run {run.folder} stopped before its first result; run the same attack again to go on")
     checks = Checks.from_json(data)
     settings = config["identity"]
+    finds = tuple(read_finds(store))
     return RunSummary(
         folder=str(run.folder),
         complete=bool(store.get("complete")),
@@ -149,14 +171,24 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         checks=checks,
         attacks=tuple(_attack(store, name, checks, settings) for name in settings["attacks"]),
         strings=tuple(_strings(store, len(store.problems()))),
-        finds=tuple(read_finds(store)),
+        finds=finds,
+        diversity=diversity([Specimen(f["problem"], f["attack"], f["response"], f["shrunk"]) for f in finds]),
     )
+
+
+class Outcome(NamedTuple):
+    """What came of one search: whether it fooled, whether as right answers do, and by which kinds of text."""
+
+    found: bool
+    acclaimed: bool
+    kinds: frozenset[str]
 
 
 def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -> AttackSummary:
     budget, seeds = settings["budget"], settings["seeds"]
     rows = store.db.execute(
-        "SELECT c.problem, c.queries, c.state, c.error, MIN(f.queries), MAX(f.level = 'acclaimed') FROM cells c "
+        "SELECT c.problem, c.queries, c.state, c.error, MIN(f.queries), MAX(f.level = 'acclaimed'), "
+        "GROUP_CONCAT(json_extract(f.record, '$.kind')) FROM cells c "
         "LEFT JOIN finds f ON f.cell = c.id WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' "
         "GROUP BY c.id ORDER BY c.id",
         (name,),
@@ -164,10 +196,14 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
     counted = set(checks.rejected_baseline)
     sound = [r for r in rows if r[2] != "failed" or r[4] is not None]
     cells = [r for r in sound if r[0] in counted]
-    by_problem: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    for problem, _, _, _, found, acclaimed in cells:
-        by_problem[problem].append((found is not None, bool(acclaimed)))
-    rates = [fmean(found for found, _ in cell) for cell in by_problem.values()]
+    by_problem: dict[str, list[Outcome]] = defaultdict(list)
+    for problem, _, _, _, found, acclaimed, kinds in cells:
+        by_problem[problem].append(Outcome(found is not None, bool(acclaimed), frozenset((kinds or "").split(","))))
+    rates = [fmean(o.found for o in outcomes) for outcomes in by_problem.values()]
+    nonsense = [fmean("nonsense" in o.kinds for o in outcomes) for outcomes in by_problem.values()]
+    (learning,) = store.db.execute(
+        "SELECT TOTAL(queries) FROM cells WHERE attack = ? AND role = 'learn'", (name,)
+    ).fetchone()
     curve = success_curve(
         [r[4] for r in cells if r[4] is not None],
         [r[1] if r[2] == "spent" else max(budget, r[1]) for r in cells if r[4] is None],
@@ -181,12 +217,16 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
         name=name,
         problems=len(by_problem),
         excluded=len({r[0] for r in sound} - counted),
-        fooled=sum(any(found for found, _ in cell) for cell in by_problem.values()),
-        acclaimed=sum(any(acclaimed for _, acclaimed in cell) for cell in by_problem.values()),
+        fooled=sum(any(o.found for o in outcomes) for outcomes in by_problem.values()),
+        acclaimed=sum(any(o.acclaimed for o in outcomes) for outcomes in by_problem.values()),
         asr=fmean(rates) if rates else None,
         asr_ci=rate_interval(rates, seeds),
+        kinds={k: sum(any(k in o.kinds for o in outcomes) for outcomes in by_problem.values()) for k in KINDS},
+        nonsense=fmean(nonsense) if nonsense else None,
+        nonsense_ci=rate_interval(nonsense, seeds),
         queries_median=median_queries(curve),
         queries_total=sum(r[1] for r in rows),
+        learning=int(learning),
         verdicts=verdicts,
         seconds=round(seconds, 3),
         failed=tuple(r[3] for r in rows if r[2] == "failed"),

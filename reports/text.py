@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..fuzz.archive import Diversity
 from ..fuzz.checks import Checks
 from ..judges.quality import Quality
 from .escape import quoted, visible
@@ -69,6 +70,8 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
                 Text(quoted(string.text, 60)), percent(string.rate), interval(string.interval), str(string.tried)
             )
         parts += [Text(""), table]
+    if summary.diversity.modes:
+        parts += [Text(""), _modes(summary.diversity)]
     parts += [Text(""), _finds(summary)]
     if not summary.complete:
         unfinished = "This run is not finished: its rates are too high, since searches that succeed end first."
@@ -80,7 +83,10 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
 
 
 def _attacks(summary: RunSummary) -> Table:
-    table = Table("attack", "fooled", "ASR", "95% interval", "acclaimed", "median queries", "queries", "verdicts/s")
+    table = Table(
+        "attack", "fooled", "ASR", "95% interval", "nonsense", "near miss", "acclaimed", "median queries", "queries",
+        "verdicts/s",
+    )  # fmt: skip
     for attack in summary.attacks:
         table.add_row(*_row(attack))
     return table
@@ -93,17 +99,31 @@ def _row(attack: AttackSummary) -> list[str | Text]:
         f"{attack.fooled} of {attack.problems}" + (f" (+{attack.excluded} excluded)" if attack.excluded else ""),
         percent(attack.asr),
         interval(attack.asr_ci),
+        str(attack.kinds["nonsense"]),
+        str(attack.kinds["near miss"]),
         str(attack.acclaimed),
         "–" if attack.queries_median is None else str(attack.queries_median),
-        str(attack.queries_total),
+        str(attack.queries_total) + (f" (+{attack.learning} learning)" if attack.learning else ""),
         speed,
     ]
+
+
+def _modes(found: Diversity) -> RenderableType:
+    """Failure modes, largest first, and how the finds are spread over them."""
+    even = "" if found.evenness is None else f", evenness {found.evenness:.2f}"
+    title = f"{len(found.modes)} failure modes{even}, coverage {percent(found.coverage)} of shapes"
+    table = Table("failure mode: what finds share", "finds", "problems", "attacks", title=title, title_justify="left")
+    for mode in found.modes[:SHOWN]:
+        attacks = visible(", ".join(mode.attacks), 40)
+        table.add_row(Text(quoted(mode.name, 50)), str(mode.finds), str(mode.problems), Text(attacks))
+    return table
 
 
 def _finds(summary: RunSummary) -> RenderableType:
     if not summary.finds:
         return Text("No finds.")
-    table = Table("attack", "score", "reference", "shrunk", "response", title=_title(summary), title_justify="left")
+    columns = ("attack", "kind", "score", "reference", "shrunk", "response")
+    table = Table(*columns, title=_title(summary), title_justify="left")
     for find in summary.finds[:SHOWN]:
         table.add_row(*find_row(find))
     return table
@@ -118,6 +138,7 @@ def find_row(find: dict[str, Any]) -> list[str | Text]:
     """Attack, score, reference, shrunk form and response of a find, safe for a terminal."""
     return [
         Text(visible(find["attack"])),
+        Text(visible(find["kind"])),
         f"{find['score']:.3f}",
         Text(visible(find["reference"], 20)),
         Text(quoted(find["shrunk"], 40)),

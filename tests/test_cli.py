@@ -148,15 +148,25 @@ def test_json_of_a_run(hoodwink: Callable[..., Result], finished: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.out.isascii()
     data = json.loads(result.out)
-    assert list(data) == ["schema", "complete", "judge", "settings", "versions", "attacks", "strings", "finds"]
+    assert list(data) == [
+        "schema",
+        "complete",
+        "judge",
+        "settings",
+        "versions",
+        "attacks",
+        "strings",
+        "finds",
+        "diversity",
+    ]
     assert data["schema"] == "hoodwink.run/1"
     assert {"name", "clean_accuracy", "auroc", "threshold"} <= set(data["judge"])
     assert data["judge"]["name"] == "planted:length"
     assert [a["name"] for a in data["attacks"]] == ["none", "repeat", "random"]
     attack = data["attacks"][1]
     assert list(attack) == [
-        "name", "problems", "excluded", "fooled", "acclaimed", "asr", "asr_ci", "queries_median", "queries_total",
-        "verdicts", "seconds", "failed", "curve",
+        "name", "problems", "excluded", "fooled", "acclaimed", "asr", "asr_ci", "kinds", "nonsense", "nonsense_ci",
+        "queries_median", "queries_total", "learning", "verdicts", "seconds", "failed", "curve",
     ]  # fmt: skip
     assert (attack["problems"], attack["fooled"], attack["asr"]) == (3, 3, 1.0)
     assert isinstance(attack["asr_ci"], list)
@@ -231,7 +241,7 @@ ATTACK = ["attack", "--judge", "planted:length", "--out", "run"]
         (["attack", "--judge", "python:math:sqroot"], ["sqroot", "did you mean sqrt"]),
         (["attack", "--judge", "planted:length:x=1"], ["planted takes no options, got 'x'"]),
         ([*ATTACK, "--attacks", "rnadom"], ["no attack is named 'rnadom'", "did you mean random?"]),
-        ([*ATTACK, "--attacks", "zzz"], ["no attack is named 'zzz'", "known: none, openers, random, repeat"]),
+        ([*ATTACK, "--attacks", "zzz"], ["no attack is named 'zzz'", "known: auto, ", ", random, repeat"]),
         (
             [*ATTACK, "--attacks", "random:lenght=3"],
             ["no option of attack random is named 'lenght'", "did you mean length"],

@@ -25,10 +25,15 @@ Proposals = Generator[list[Candidate], list[Trial], None]
 Lessons = Generator[list[Candidate], list[Trial], list[str]]
 
 ATTACKS = {
+    "auto": "hoodwink.fuzz.attacks.auto:auto",
     "none": "hoodwink.fuzz.attacks.none:none",
     "openers": "hoodwink.fuzz.attacks.openers:openers",
     "repeat": "hoodwink.fuzz.attacks.repeat:repeat",
     "random": "hoodwink.fuzz.attacks.random_search:random_search",
+    "genetic": "hoodwink.fuzz.attacks.genetic:genetic",
+    "surrogate": "hoodwink.fuzz.attacks.surrogate:surrogate",
+    "elites": "hoodwink.fuzz.attacks.elites:elites",
+    "universal": "hoodwink.fuzz.attacks.universal:universal",
 }
 
 

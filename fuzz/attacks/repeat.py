@@ -20,14 +20,14 @@ _SIGNS = (".", ",", "!", "?", ":", "-", "*", "#", "\n", "()", "...", ". ", "\\",
 def repeat(target: Target, rng: np.random.Generator, *, batch: int = 32, append: bool = False) -> Proposals:
     """Repeated letters, syllables, words, signs and tokens, from 2 to 128 times, endlessly."""
     parent = target.start if append else None
-    for units in _batches(target, rng, batch):
+    for units in batches(target, rng, batch):
         yield [
             Candidate(target.place(unit * count, append=append), "repeat", f"{kind} x{count}", parent)
             for kind, unit, count in units
         ]
 
 
-def _batches(target: Target, rng: np.random.Generator, batch: int) -> Iterator[list[tuple[str, str, int]]]:
+def batches(target: Target, rng: np.random.Generator, batch: int) -> Iterator[list[tuple[str, str, int]]]:
     """Endless batches; the first begins with `dh` at all lengths, as in the story that gave the family its name."""
     first = [("syllable", "dh", 2**power) for power in range(1, 8)][:batch]
     yield first + [_draw(target, rng) for _ in range(batch - len(first))]

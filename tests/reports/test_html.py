@@ -148,7 +148,8 @@ def test_numbers_are_those_of_the_summary(planted_run: Run) -> None:
         low, high = attack.asr_ci or (0, 0)
         row = (
             f"{attack.name} {attack.fooled} of {attack.problems} {100 * (attack.asr or 0):.0f}% "
-            f"{100 * low:.0f}–{100 * high:.0f}% {attack.acclaimed} "
+            f"{100 * low:.0f}–{100 * high:.0f}% {attack.kinds['nonsense']} {attack.kinds['near miss']} "
+            f"{attack.acclaimed} "
             f"{attack.queries_median or '–'} {attack.queries_total} {attack.verdicts} {attack.seconds:.0f} s"
         )
         assert row in text

@@ -88,11 +88,13 @@ def test_summary_has_the_numbers(planted_run: Run) -> None:
         (line,) = [x for x in text.splitlines() if x.startswith(f"│ {attack.name} ") and " of 7 " in x]
         cells = [c.strip() for c in line.strip("│").split("│")]
         median = "–" if attack.queries_median is None else str(attack.queries_median)
-        assert cells[:7] == [
+        assert cells[:9] == [
             attack.name,
             f"{attack.fooled} of 7",
             percent(attack.asr),
             interval(attack.asr_ci),
+            str(attack.kinds["nonsense"]),
+            str(attack.kinds["near miss"]),
             str(attack.acclaimed),
             median,
             str(attack.queries_total),

@@ -1,0 +1,65 @@
+"""Strings of pieces, and how searches change them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+String = tuple[str, ...]
+
+#: How many changes one child gets: mostly one.
+COUNTS = (1, 1, 1, 2, 2, 3, 4)
+#: Shares of the changes: a piece replaced, put in, taken out, the end exchanged for a donor's, a few pieces repeated.
+CHANGES = {"replace": 0.4, "insert": 0.3, "delete": 0.1, "splice": 0.1, "repeat": 0.1}
+_KINDS = tuple(CHANGES)
+_BOUNDS = np.cumsum(list(CHANGES.values()))[:-1]
+#: Share of new pieces that are drawn from all; the others are taken from donors.
+ANY = 0.55
+
+
+class Breeder:
+    """Draws new strings and children of strings from one random stream."""
+
+    def __init__(self, pieces: Sequence[str], rng: np.random.Generator, longest: int) -> None:
+        """`pieces` are what strings are made of; no string grows over `longest` of them."""
+        self.pieces = pieces
+        self.rng = rng
+        self.longest = longest
+
+    def fresh(self, length: int) -> String:
+        """Random pieces."""
+        return tuple(
+            self.pieces[i] for i in self.rng.integers(len(self.pieces), size=min(length, self.longest)).tolist()
+        )
+
+    def child(self, parent: Sequence[str], donors: Sequence[Sequence[str]]) -> String:
+        """A parent with a few changes, some of them with pieces or ends of donors."""
+        changed = list(parent)
+        for _ in range(COUNTS[int(self.rng.integers(len(COUNTS)))]):
+            self._change(changed, donors)
+        return tuple(changed[: self.longest])
+
+    def _change(self, string: list[str], donors: Sequence[Sequence[str]]) -> None:
+        share, at, other = self.rng.random(3).tolist()
+        kind = _KINDS[int(np.searchsorted(_BOUNDS, share, side="right"))]
+        place = int(at * len(string))
+        if not string or (kind == "insert" and len(string) < self.longest):
+            string.insert(int(at * (len(string) + 1)), self._piece(donors))
+        elif kind == "delete" and len(string) > 1:
+            del string[place]
+        elif kind == "splice" and donors:
+            donor = donors[int(other * len(donors))]
+            string[place:] = donor[int(self.rng.random() * len(donor)) :]
+        elif kind == "repeat":
+            some = string[place : place + int(self.rng.integers(1, 4))]
+            string[place:place] = some
+            del string[self.longest :]
+        else:
+            string[place] = self._piece(donors)
+
+    def _piece(self, donors: Sequence[Sequence[str]]) -> str:
+        share, which, at = self.rng.random(3).tolist()
+        if share >= ANY and donors and (donor := donors[int(which * len(donors))]):
+            return donor[int(at * len(donor))]
+        return self.pieces[int(at * len(self.pieces))]
