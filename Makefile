@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup browser demo test quick lint bench clean
+.PHONY: setup browser demo test quick lint bench bench-search clean
 
 setup: $(READY)
 
@@ -46,6 +46,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/bench
+
+# Search methods against each other, on the referee and on hardened ones: hours on two cores; see the file for less.
+bench-search: $(READY)
+	$(BIN)/python tests/bench/search.py
 
 clean:
 	rm -rf .venv build *.egg-info runs

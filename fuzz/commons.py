@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from ..corpora.records import Trial
 
@@ -13,6 +13,15 @@ class Learner(Protocol):
 
     def observe(self, problem: str, trials: Sequence[Trial]) -> None:
         """Take in the new trials of one cell on the problem of that id."""
+        ...
+
+
+@runtime_checkable
+class Saying(Protocol):
+    """A learner whose knowledge can be used again."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
         ...
 
 
@@ -42,6 +51,7 @@ class Commons:
         for learner in self._learners.values():
             learner.observe(problem, trials)
 
-    def learners(self) -> list[Learner]:
-        """All of them, in the order in which they were made."""
-        return list(self._learners.values())
+    def knowledge(self) -> dict[str, Any]:
+        """What learners have to say for later use: those with `to_json`, by the names of their classes."""
+        saying = [learner for learner in self._learners.values() if isinstance(learner, Saying)]
+        return {type(learner).__name__.lower(): learner.to_json() for learner in saying}

@@ -202,7 +202,7 @@ def _fill(
     store.put("checks", clean.to_json())
     on_checks(clean)
     objective = Objective(settings.goal, clean.acclaim)
-    Campaign(
+    campaign = Campaign(
         gate,
         settings.problems,
         settings.attacks,
@@ -212,7 +212,11 @@ def _fill(
         seeds=settings.seeds,
         budget=settings.budget,
         progress=progress,
-    ).run()
+    )
+    campaign.run()
+    for (attack, seed), commons in campaign.commons.items():
+        for kind, knowledge in commons.knowledge().items():
+            write_atomically(store.folder / f"{kind}-{_slug(attack)}-{seed}.json", json.dumps(knowledge))
     store.put("complete", True)
     lines = [json.dumps(find, ensure_ascii=False) + "\n" for find in read_finds(store)]
     write_atomically(store.folder / FINDS_FILE, "".join(lines))
@@ -315,8 +319,12 @@ def read_finds(store: Store) -> list[dict[str, Any]]:
 def default_name(identity: dict[str, Any]) -> str:
     """A folder name that says judge and corpus and differs for every other setting."""
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-    words = f"{identity['judge']}-{identity['corpus']}"
-    return "".join(c if c.isalnum() else "-" for c in words)[:60].strip("-") + f"-{key}"
+    return f"{_slug(identity['judge'] + '-' + identity['corpus'])}-{key}"
+
+
+def _slug(words: str) -> str:
+    """A name that any file system takes."""
+    return "".join(c if c.isalnum() else "-" for c in words)[:60].strip("-")
 
 
 def versions() -> dict[str, str]:

@@ -78,7 +78,7 @@ class Surrogate:
             self.seen = {str(k): float(v) for k, v in data["seen"].items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise UsageError(
-                f"knowledge {path} cannot be read ({type(error).__name__}: {error}); give the surrogate-*.json of a run"
+                f"knowledge {path} cannot be read ({type(error).__name__}: {error}); give a surrogate-*.json of a run"
             ) from error
 
 
