@@ -29,6 +29,12 @@ ATTACKS = {
     "openers": "hoodwink.fuzz.attacks.openers:openers",
     "repeat": "hoodwink.fuzz.attacks.repeat:repeat",
     "random": "hoodwink.fuzz.attacks.random_search:random_search",
+    "anneal": "hoodwink.fuzz.attacks.anneal:anneal",
+    "genetic": "hoodwink.fuzz.attacks.genetic:genetic",
+    "evolution": "hoodwink.fuzz.attacks.evolution:evolution",
+    "beam": "hoodwink.fuzz.attacks.beam:beam",
+    "gcg": "hoodwink.fuzz.attacks.gcg:gcg",
+    "policy": "hoodwink.fuzz.attacks.policy:policy",
 }
 
 

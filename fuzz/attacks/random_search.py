@@ -8,19 +8,13 @@ Strings may grow: a string of fixed length gets stuck where no single change hel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from ...corpora.records import Candidate
+from ..edits import drawn_edits, edited, fresh_strings
 from ..target import Target
 from . import Proposals
-
-#: Shares of the edits: a token drawn anew in its place, one copied from elsewhere in the string (what has carried it so
-#: far often carries it further), one more token put in, one taken out.
-EDITS = {"replace": 0.5, "copy": 0.15, "insert": 0.3, "delete": 0.05}
-_KINDS = tuple(EDITS)
-_BOUNDS = np.cumsum(list(EDITS.values()))[:-1]
 
 
 def random_search(
@@ -35,7 +29,7 @@ def random_search(
 ) -> Proposals:
     """Random strings of `length` tokens, the best of them edited in up to `changes` places, growing up to `longest`."""
     pieces = target.pieces
-    strings = [[pieces[i] for i in row] for row in rng.integers(len(pieces), size=(2 * batch, length)).tolist()]
+    strings = fresh_strings(rng, pieces, 2 * batch, length)
     parent, op = (target.start if append else None), "fresh"
     best: Sequence[str] = strings[0]
     best_margin = -np.inf
@@ -46,40 +40,5 @@ def random_search(
             if trial.verdict.parsed and trial.margin >= best_margin:
                 best, best_margin, parent = string, trial.margin, trial.text
         op = "change"
-        edits = _drawn(rng, len(pieces), batch, changes)
-        strings = [_changed(best, few, pieces, max(length, longest)) for few in edits]
-
-
-class Edit(NamedTuple):
-    """One edit, drawn before the string is known that it will meet: `at` and `source` are shares of its length."""
-
-    kind: str
-    at: float
-    source: float
-    piece: int
-
-
-def _drawn(rng: np.random.Generator, pieces: int, batch: int, changes: int) -> list[list[Edit]]:
-    """1 to `changes` edits for each string of a batch, drawn in a few calls: small ones cost more than all else."""
-    counts = rng.integers(1, changes + 1, size=batch).tolist()
-    shares = rng.random((3, batch * changes))
-    kinds = np.searchsorted(_BOUNDS, shares[0], side="right").tolist()
-    drawn = zip(kinds, *shares[1:].tolist(), rng.integers(pieces, size=batch * changes).tolist(), strict=True)
-    edits = [Edit(_KINDS[kind], *rest) for kind, *rest in drawn]
-    return [edits[i * changes : i * changes + count] for i, count in enumerate(counts)]
-
-
-def _changed(tokens: Sequence[str], edits: Sequence[Edit], pieces: Sequence[str], longest: int) -> list[str]:
-    """The string after the edits."""
-    changed = list(tokens)
-    for kind, at, source, piece in edits:
-        place = int(at * len(changed))
-        if kind == "insert" and len(changed) < longest:
-            changed.insert(place, pieces[piece])
-        elif kind == "delete" and len(changed) > 1:
-            del changed[place]
-        elif kind == "copy":
-            changed[place] = tokens[int(source * len(tokens))]
-        else:
-            changed[place] = pieces[piece]
-    return changed
+        edits = drawn_edits(rng, len(pieces), batch, changes)
+        strings = [edited(best, few, pieces, max(length, longest)) for few in edits]
