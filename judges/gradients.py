@@ -85,5 +85,5 @@ def _within(
             ends.append(stop)
             groups.append([place])
         reached = max(reached, stop)
-    starts = [begin, *ends[:-1]]
+    starts = [begin, *ends][: len(ends)]
     return tuple(text[a : min(b, end)] for a, b in zip(starts, ends, strict=True)), groups

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...corpora.records import Candidate
+from ...corpora.records import Candidate, Trial
 from ..edits import drawn_edits, edited, fresh_strings
 from ..target import Target
 from . import Proposals
@@ -26,8 +26,13 @@ class Chain:
     """Where one walk stands: a string, its margin, and the text that was asked about."""
 
     string: list[str]
+    text: str | None
     margin: float = -np.inf
-    text: str | None = None
+
+    def weigh(self, string: list[str], trial: Trial, temperature: float, luck: float) -> None:
+        """Go on from another string if Metropolis' rule takes it."""
+        if trial.verdict.parsed and is_taken(trial.margin - self.margin, temperature, luck):
+            self.string, self.text, self.margin = string, trial.text, trial.margin
 
 
 def anneal(
@@ -49,33 +54,35 @@ def anneal(
     margins among fresh strings. Each chain has `tries` edits a step, weighed one after the other.
     """
     longest = target.longest(max(length, longest))
-    strings = fresh_strings(rng, target.pieces, FRESH * chains, target.longest(length))
     start = target.start if append else None
-    walks = [Chain(string, text=start) for string in strings]
-    trials = yield [Candidate(target.place("".join(s), append=append), "anneal", "fresh", start) for s in strings]
+    strings = fresh_strings(rng, target.pieces, FRESH * chains, target.longest(length))
+    turns = [Chain(string, start) for string in strings]
+    op, temperature, spread = "fresh", 0.0, 0.0
+    walks: list[Chain] = []
     asked: set[str] = set()
-    for walk, trial in zip(walks, trials, strict=True):
-        if trial.verdict.parsed:
-            walk.margin, walk.text = trial.margin, trial.text
-            asked.add(trial.text)
-    known = [walk.margin for walk in walks if walk.margin > -np.inf]
-    spread = float(np.std(known)) if known else 0.0
-    walks = sorted(walks, key=lambda walk: -walk.margin)[:chains]
     while True:
-        temperature = spread * hot * (cold / hot) ** min(1.0, len(asked) / target.budget)
+        trials = yield [
+            Candidate(target.place("".join(string), append=append), "anneal", op, walk.text)
+            for string, walk in zip(strings, turns, strict=True)
+        ]
+        asked.update(trial.text for trial in trials if trial.verdict.parsed)
+        luck = rng.random(len(turns)).tolist()
+        for walk, string, trial, lucky in zip(turns, strings, trials, luck, strict=True):
+            walk.weigh(string, trial, temperature, lucky)
+        if not walks:
+            known = [walk.margin for walk in turns if walk.margin > -np.inf]
+            spread = float(np.std(known)) if known else 0.0
+            walks = sorted(turns, key=lambda walk: -walk.margin)[:chains]
+        temperature = spread * cooled(hot, cold, len(asked) / target.budget)
+        op = f"T={temperature:.2g}"
         turns = [walk for walk in walks for _ in range(tries)]
         edits = drawn_edits(rng, len(target.pieces), len(turns), changes)
         strings = [edited(w.string, few, target.pieces, longest) for w, few in zip(turns, edits, strict=True)]
-        trials = yield [
-            Candidate(target.place("".join(s), append=append), "anneal", f"T={temperature:.2g}", walk.text)
-            for s, walk in zip(strings, turns, strict=True)
-        ]
-        luck = rng.random(len(turns)).tolist()
-        for walk, string, trial, lucky in zip(turns, strings, trials, luck, strict=True):
-            if trial.verdict.parsed:
-                asked.add(trial.text)
-                if is_taken(trial.margin - walk.margin, temperature, lucky):
-                    walk.string, walk.margin, walk.text = string, trial.margin, trial.text
+
+
+def cooled(hot: float, cold: float, spent: float) -> float:
+    """From `hot` to `cold` by equal factors, as `spent` goes from 0 to 1; 0 from a `hot` of 0."""
+    return float(hot * (cold / hot) ** min(1.0, spent)) if hot > 0 else 0.0
 
 
 def is_taken(gain: float, temperature: float, luck: float) -> bool:

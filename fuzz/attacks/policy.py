@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...corpora.records import Candidate
+from ...corpora.records import Candidate, Trial
 from ..policies import Form, Policy
 from ..target import WORDS, CorpusTarget
 from . import Lessons
@@ -57,8 +57,7 @@ def policy(
             for string in strings
             for i in rng.permutation(len(names))[:each].tolist()
         ]
-        parts = [trials[i : i + each] for i in range(0, len(trials), each)]
-        scores = [[t.verdict.score for t in part if t.verdict.parsed] for part in parts]
+        scores = [_scores(trials[i : i + each]) for i in range(0, len(trials), each)]
         told = [row for row, known in enumerate(scores) if known]
         for row in told:
             rewards.setdefault(strings[row], []).extend(scores[row])
@@ -69,7 +68,15 @@ def policy(
         asked |= these
         if stale == STALE:
             break
-    mode = "".join(pieces[i] for i in learner.mode().tolist())
+    return _lessons("".join(pieces[i] for i in learner.mode().tolist()), rewards)
+
+
+def _scores(trials: Sequence[Trial]) -> list[float]:
+    return [trial.verdict.score for trial in trials if trial.verdict.parsed]
+
+
+def _lessons(mode: str, rewards: dict[str, list[float]]) -> list[str]:
+    """The likeliest string, then those of the highest mean reward."""
     best = sorted(rewards, key=lambda string: -float(np.mean(rewards[string])))
     return list(dict.fromkeys([mode, *best]))[:TRIED]
 

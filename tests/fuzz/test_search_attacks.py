@@ -15,7 +15,7 @@ import pytest
 from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Candidate, Item, Trial, Truth, Verdict
 from hoodwink.fuzz.attacks import open_attack
-from hoodwink.fuzz.attacks.anneal import is_taken
+from hoodwink.fuzz.attacks.anneal import cooled, is_taken
 from hoodwink.fuzz.attacks.beam import OPENINGS, drawn
 from hoodwink.fuzz.attacks.evolution import Differential, Space, spelling_vectors
 from hoodwink.fuzz.attacks.genetic import crossed
@@ -199,6 +199,12 @@ def test_gains_and_ties_are_taken_and_losses_by_luck():
     assert not is_taken(-0.1, 0.0, 0.0)
     assert is_taken(-1.0, 1.0, math.exp(-1) - 1e-9)
     assert not is_taken(-1.0, 1.0, math.exp(-1) + 1e-9)
+
+
+def test_cooling_is_by_equal_factors():
+    assert [cooled(4.0, 1.0, share) for share in (0.0, 0.5, 1.0, 2.0)] == [4.0, 2.0, 1.0, 1.0]
+    assert cooled(0.0, 1.0, 0.5) == 0.0
+    assert cooled(1.0, 0.0, 0.5) == 0.0
 
 
 def test_the_temperature_falls_from_hot_to_cold_in_units_of_the_first_margins(problem):

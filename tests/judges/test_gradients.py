@@ -124,9 +124,9 @@ def test_a_readout_that_is_not_the_models_own_is_not_used(tiny, problems):
 
 
 def test_a_slope_leaves_scores_weights_and_gradients_as_they_were(tiny, items):
-    before = [v.margin for v in tiny.score(items[:4])]
+    before = [v.margin for v in tiny.score_afresh(items[:4])]
     tiny.slope(items[0])
-    assert [v.margin for v in tiny.score(items[:4])] == before
+    assert [v.margin for v in tiny.score_afresh(items[:4])] == before
     assert all(p.grad is None for p in tiny.model.parameters())
     with torch.inference_mode():
         assert tiny.slope(items[0]).gains.shape[1] == len(tiny.pieces())
