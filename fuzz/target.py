@@ -6,12 +6,14 @@ import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..corpora.errors import HoodwinkError, JudgeError, UsageError
 from ..corpora.records import Item, Problem, Response
-from ..judges.judge import Cuts, GradientJudge, HasPieces, Judge, Slope, first_line
+from ..judges.judge import Cuts, GradientJudge, HasEmbeddings, HasPieces, Judge, Slope, first_line
 from .commons import Commons
 from .constraints import Constraints
 
@@ -31,6 +33,8 @@ correct result total step final yes no
 """.split()  # noqa: SIM905
 
 FREE = Constraints()
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 _CUTS = re.compile(r" ?\w+| ?[^\w\s]|\s")
 
@@ -55,6 +59,7 @@ class Target:
         proposer: a language model that says how a text may go on; None where there is none.
         constraints: what every response must keep to. A response that does not comes back unparsed, and costs nothing.
         budget: the queries that the cell has in all.
+        embeddings: gives the judge's vectors of the pieces, `(pieces, width)`; None where it has none to give.
     """
 
     question: str
@@ -67,6 +72,7 @@ class Target:
     proposer: Proposer | None = None
     constraints: Constraints = FREE
     budget: int = 640
+    embeddings: Callable[[], Vectors] | None = None
 
     def place(self, text: str, *, append: bool) -> str:
         """`text` alone, or after the plain wrong response (always, where that has to be kept)."""
@@ -105,7 +111,7 @@ class GradientTarget(Target):
     gradient: Callable[[str], Slope] | None = None
 
     def slope(self, text: str) -> Slope:
-        """How the margin of a response would change with each of its tokens; see `Slope`."""
+        """How the margin of a response would change with each of its tokens; see `Slope`. A column for each piece."""
         assert self.gradient is not None
         return self.gradient(text)
 
@@ -155,7 +161,10 @@ class Sight:
         self.proposer = proposer
         self.constraints = constraints
         self.budget = budget
-        self.pieces = [piece for piece in pieces_of(judge) if self.constraints.allows_piece(piece)]
+        own = pieces_of(judge)
+        self._own = len(own)
+        self._allowed = [i for i, piece in enumerate(own) if self.constraints.allows_piece(piece)]
+        self.pieces = [own[i] for i in self._allowed]
         self.cut: Callable[[str], Sequence[str]] = lru_cache(1 << 14)(
             judge.cut if isinstance(judge, Cuts) else cut_plainly
         )
@@ -189,6 +198,7 @@ class Sight:
             proposer=self.proposer,
             constraints=self.constraints,
             budget=self.budget,
+            embeddings=(lambda: self._embeddings) if isinstance(self.judge, HasEmbeddings) else None,
             **more,
         )
 
@@ -208,10 +218,28 @@ class Sight:
             said = [why or ("max-perplexity" if text in high else "") for text, why in zip(texts, said, strict=True)]
         return said
 
+    @cached_property
+    def _embeddings(self) -> Vectors:
+        """The judge's vectors of the pieces that are allowed."""
+        assert isinstance(self.judge, HasEmbeddings)
+        return self._of_allowed(self.judge.embeddings(), 0, "embeddings()")
+
     def _slope(self, item: Item, meter: Meter) -> Slope:
         meter.spent += 1
         assert isinstance(self.judge, GradientJudge)
-        return self.judge.slope(item)
+        tokens, gains = self.judge.slope(item)
+        return Slope(tokens, self._of_allowed(gains, 1, "slope()"))
+
+    def _of_allowed(self, values: Vectors, axis: int, call: str) -> Vectors:
+        """What a judge says of each of its pieces, for those that are allowed.
+
+        Raises:
+            JudgeError: it says it of another number of pieces.
+        """
+        shape = np.shape(values)
+        if len(shape) != 2 or shape[axis] != self._own:
+            raise JudgeError(f"judge {self.judge.name} has {self._own} pieces, and {call} gave an array of {shape}")
+        return values if len(self._allowed) == self._own else np.take(values, self._allowed, axis)
 
 
 def pieces_of(judge: Judge) -> Sequence[str]:

@@ -71,12 +71,21 @@ class Slope(NamedTuple):
     """What the gradient promises of exchanging one token of a response.
 
     Attributes:
-        tokens: the response's tokens as texts; joined they are the response.
+        tokens: the response's tokens as texts; joined they are the response as the judge is shown it.
         gains: `(tokens, pieces)` linear estimates of how much the margin rises with each of the judge's `pieces()`.
     """
 
     tokens: tuple[str, ...]
     gains: np.ndarray[Any, np.dtype[np.float32]]
+
+
+@runtime_checkable
+class HasEmbeddings(Protocol):
+    """A judge that gives the vectors by which it reads its pieces."""
+
+    def embeddings(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """`(pieces, width)`: one row for each of the judge's `pieces()`."""
+        ...
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..corpora.errors import UsageError
@@ -121,6 +122,13 @@ class PromptedJudge:
         offsets = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         ends = sorted({end for _, end in offsets} | {len(text)})
         return [text[a:b] for a, b in pairwise([0, *ends]) if b > a]
+
+    def embeddings(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """See `HasEmbeddings`: what the model's first layer is given for each piece."""
+        with torch.inference_mode():
+            ids = torch.tensor(self.piece_ids, device=self.engine.device)
+            rows: np.ndarray[Any, np.dtype[np.float32]] = self.model.get_input_embeddings()(ids).float().cpu().numpy()
+        return rows
 
     def slope(self, item: Item) -> Slope:
         """See `GradientJudge`."""

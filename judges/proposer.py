@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from ..corpora.errors import UsageError
-from .engine import Engine
+from .engine import Engine, bucket
 from .judge import Judge, open_judge
+from .packing import IN_USE
 from .prompted import PromptedJudge
 from .prompts import defuse
 from .vocabulary import decoded, special_texts
 
-#: Texts whose perplexity is worked out in one pass.
-BATCH = 32
+#: Tokens of texts whose perplexity is worked out in one pass, padding included: each has a row of logits in fp32.
+TOKENS = 1024
 
 
 class Continuation(NamedTuple):
@@ -26,14 +26,6 @@ class Continuation(NamedTuple):
 
     piece: str
     log_probability: float
-
-
-@runtime_checkable
-class HasModel(Protocol):
-    """A judge that shows its transformers model and tokenizer."""
-
-    model: Any
-    tokenizer: Any
 
 
 class NextToken:
@@ -61,31 +53,33 @@ class Proposer:
         self.model = model
         self.tokenizer = tokenizer
         self.engine = Engine(model, NextToken(model))
+        self.specials = special_texts(tokenizer)
         self._perplexities: dict[str, float] = {}
-        special = set(tokenizer.all_special_ids)
-        self._texts = {
-            i: t for i, t in decoded(tokenizer) if i not in special and "\ufffd" not in t and t.strip("\x00")
-        }
+        texts = {i: text for i, text in decoded(tokenizer) if _is_text(text) and text not in self.specials}
+        self._ids = torch.tensor(list(texts))
+        self._texts = list(texts.values())
 
     def continuations(self, question: str, answers: Sequence[str], count: int) -> list[list[Continuation]]:
         """The `count` likeliest next tokens of each answer to a question, begun as given; likeliest first.
 
-        Tokens that are no text of their own (special tokens, parts of characters) are left out.
+        Tokens that are no text of their own (special tokens, the end of the answer among them, and parts of characters)
+        are left out; what they take of the probability is not shared out among the others.
         """
+        if not answers:
+            return []
         prompt = self._asked(question)
-        ids = self.tokenizer([prompt + answer for answer in answers], add_special_tokens=False)["input_ids"]
-        rows = self.engine.score(ids)
-        found = []
-        for row in rows:
-            values, places = row.topk(min(2 * count + 8, row.numel()))
-            pairs = zip(places.tolist(), values.tolist(), strict=True)
-            found.append([Continuation(self._texts[i], v) for i, v in pairs if i in self._texts][:count])
-        return found
+        plain = [defuse(answer, self.specials) for answer in answers]
+        ids = self.tokenizer([prompt + answer for answer in plain], add_special_tokens=False)["input_ids"]
+        values, places = self.engine.score(ids)[:, self._ids].topk(min(count, len(self._texts)))
+        return [
+            [Continuation(self._texts[i], value) for i, value in zip(row, likely, strict=True)]
+            for row, likely in zip(places.tolist(), values.tolist(), strict=True)
+        ]
 
     @lru_cache(maxsize=256)  # noqa: B019 - a proposer lives as long as its run
     def _asked(self, question: str) -> str:
         """The question as the model is asked it, up to where its answer begins."""
-        plain = defuse(question, special_texts(self.tokenizer))
+        plain = defuse(question, self.specials)
         if not self.tokenizer.chat_template:
             return f"{plain}\nAnswer:"
         text: str = self.tokenizer.apply_chat_template(
@@ -94,32 +88,51 @@ class Proposer:
         return text
 
     def perplexity(self, texts: Sequence[str]) -> list[float]:
-        """exp of the mean negative log-probability of a text's tokens on its own; 1 for an empty text."""
+        """exp of the mean negative log-probability of a text's tokens on its own; 1 for an empty text.
+
+        The first token is predicted from the model's token of a beginning. Of a text beyond the model's context, the
+        part within is measured.
+        """
         new = [t for t in dict.fromkeys(texts) if t not in self._perplexities]
         if len(self._perplexities) + len(new) > 1 << 18:
             self._perplexities.clear()
             new = list(dict.fromkeys(texts))
-        for start in range(0, len(new), BATCH):
-            part = new[start : start + BATCH]
-            self._perplexities.update(zip(part, self._measure(part), strict=True))
+        rows = dict(zip(new, self._rows(new), strict=True))
+        waiting = sorted(new, key=lambda text: (len(rows[text]), text))
+        while waiting:
+            part = bucket([tuple(rows[text]) for text in waiting], TOKENS)
+            self._perplexities.update(zip(waiting, self._measure(part), strict=False))
+            waiting = waiting[len(part) :]
         return [self._perplexities[t] for t in texts]
 
+    def _rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, behind the token of a beginning."""
+        if not texts:
+            return []
+        known = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
+        begin = next(i for i in known if i is not None)
+        context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
+        plain = [defuse(text, self.specials) for text in texts]
+        return [[begin, *ids][:context] for ids in self.tokenizer(plain, add_special_tokens=False)["input_ids"]]
+
     @torch.inference_mode()
-    def _measure(self, texts: Sequence[str]) -> list[float]:
-        first = self.tokenizer.bos_token_id
-        begin = [first if first is not None else self.tokenizer.eos_token_id]
-        encoded = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        rows = [begin + ids for ids in encoded]
-        longest = max(map(len, rows))
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+    def _measure(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        """Perplexities of one batch, padded on the right, where no token sees the padding."""
+        ids = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = torch.tensor(row)
-        mask = (torch.arange(longest) < torch.tensor([[len(row)] for row in rows])).long()
+        mask = torch.arange(ids.shape[1]) < torch.tensor([[len(row)] for row in rows])
         device = self.engine.device
-        logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-        said = logits[:, :-1].float().log_softmax(-1).gather(2, ids[:, 1:, None].to(device))[..., 0].cpu().numpy()
-        sums = np.where(mask[:, 1:].numpy() > 0, said, 0.0).sum(1)
-        return [math.exp(-float(s) / max(1, len(row) - 1)) for s, row in zip(sums, rows, strict=True)]
+        with IN_USE:
+            logits = self.model(input_ids=ids.to(device), attention_mask=mask.long().to(device)).logits
+        said = logits[:, :-1].float().log_softmax(-1).gather(2, ids[:, 1:, None].to(device))[..., 0]
+        sums = said.cpu().masked_fill(~mask[:, 1:], 0.0).double().sum(1).tolist()
+        return [math.exp(-total / max(1, len(row) - 1)) for total, row in zip(sums, rows, strict=True)]
+
+
+def _is_text(text: str) -> bool:
+    """Whether a token stands for text of its own: whole characters that can be seen, or blanks and line ends."""
+    return bool(text) and "\ufffd" not in text and all(char.isprintable() or char in "\n\t" for char in text)
 
 
 def proposer_of(judge: Judge) -> Proposer | None:

@@ -34,6 +34,11 @@ ATTACKS = {
     "surrogate": "hoodwink.fuzz.attacks.surrogate:surrogate",
     "elites": "hoodwink.fuzz.attacks.elites:elites",
     "universal": "hoodwink.fuzz.attacks.universal:universal",
+    "anneal": "hoodwink.fuzz.attacks.anneal:anneal",
+    "evolution": "hoodwink.fuzz.attacks.evolution:evolution",
+    "beam": "hoodwink.fuzz.attacks.beam:beam",
+    "gcg": "hoodwink.fuzz.attacks.gcg:gcg",
+    "policy": "hoodwink.fuzz.attacks.policy:policy",
 }
 
 

@@ -11,20 +11,14 @@ other problems (self-transfer). `random:transfer=no:schedule=no:restart=none` is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from ...corpora.records import Candidate
 from ..pool import Pool
+from ..strings import drawn_edits, edited, fresh_strings
 from ..target import Target
 from . import Proposals
-
-#: Shares of the edits: a token drawn anew in its place, one copied from elsewhere in the string (what has carried it so
-#: far often carries it further), one more token put in, one taken out.
-EDITS = {"replace": 0.5, "copy": 0.15, "insert": 0.3, "delete": 0.05}
-_KINDS = tuple(EDITS)
-_BOUNDS = np.cumsum(list(EDITS.values()))[:-1]
 
 
 def random_search(
@@ -51,7 +45,7 @@ def random_search(
     tried: set[str] = set()
     used = 0
     while True:
-        strings = [[pieces[i] for i in row] for row in rng.integers(len(pieces), size=(2 * batch, length)).tolist()]
+        strings = fresh_strings(rng, pieces, 2 * batch, length)
         best: Sequence[str] = strings[0]
         best_margin, parent, op, idle = -np.inf, base, "fresh", 0
         while restart is None or idle < restart:
@@ -70,44 +64,9 @@ def random_search(
                     best, best_margin, parent = string, trial.margin, trial.text
             op = "change"
             few = _scheduled(changes, used / target.budget) if schedule else changes
-            strings = [_changed(best, edits, pieces, most) for edits in _drawn(rng, len(pieces), batch, few)]
+            strings = [edited(best, edits, pieces, most) for edits in drawn_edits(rng, len(pieces), batch, few)]
 
 
 def _scheduled(changes: int, spent: float) -> int:
     """How many places are edited at most: twice `changes` at first, one from half of the budget on."""
     return max(1, round(2 * changes * (1 - 2 * spent)))
-
-
-class Edit(NamedTuple):
-    """One edit, drawn before the string is known that it will meet: `at` and `source` are shares of its length."""
-
-    kind: str
-    at: float
-    source: float
-    piece: int
-
-
-def _drawn(rng: np.random.Generator, pieces: int, batch: int, changes: int) -> list[list[Edit]]:
-    """1 to `changes` edits for each string of a batch, drawn in a few calls: small ones cost more than all else."""
-    counts = rng.integers(1, changes + 1, size=batch).tolist()
-    shares = rng.random((3, batch * changes))
-    kinds = np.searchsorted(_BOUNDS, shares[0], side="right").tolist()
-    drawn = zip(kinds, *shares[1:].tolist(), rng.integers(pieces, size=batch * changes).tolist(), strict=True)
-    edits = [Edit(_KINDS[kind], *rest) for kind, *rest in drawn]
-    return [edits[i * changes : i * changes + count] for i, count in enumerate(counts)]
-
-
-def _changed(tokens: Sequence[str], edits: Sequence[Edit], pieces: Sequence[str], longest: int) -> list[str]:
-    """The string after the edits."""
-    changed = list(tokens)
-    for kind, at, source, piece in edits:
-        place = int(at * len(changed))
-        if kind == "insert" and len(changed) < longest:
-            changed.insert(place, pieces[piece])
-        elif kind == "delete" and len(changed) > 1:
-            del changed[place]
-        elif kind == "copy":
-            changed[place] = tokens[int(source * len(tokens))]
-        else:
-            changed[place] = pieces[piece]
-    return changed
