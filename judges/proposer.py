@@ -37,7 +37,7 @@ class NextToken:
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
         """`(sequences, width)` hidden states -> `(sequences, vocabulary)`."""
-        return self.of_logits(self.head(hidden))
+        return self.of_logits(self.head(hidden.to(self.head.weight.dtype)))
 
     def of_logits(self, logits: torch.Tensor) -> torch.Tensor:
         """The same from the model's own logits."""

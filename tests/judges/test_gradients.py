@@ -58,6 +58,15 @@ def test_the_slope_is_what_finite_differences_say(tiny, problems):
                 assert gains[row, column] == pytest.approx(difference, rel=1e-2, abs=2e-3 * scale)
 
 
+def test_a_judge_in_bf16_has_nearly_the_same_slope(tiny, model, tokenizer, problems):
+    item = Item(problems[0], "x = 41, no?")
+    tokens, gains = tiny.slope(item)
+    rounded = PromptedJudge(model.bfloat16(), tokenizer, tiny.template, name="rounded", weights="tiny").slope(item)
+    assert rounded.tokens == tokens
+    assert rounded.gains.dtype == np.float32
+    assert np.corrcoef(rounded.gains.ravel(), gains.ravel())[0, 1] > 0.99
+
+
 def test_a_token_gains_nothing_by_itself(tiny, problems):
     tokens, gains = tiny.slope(Item(problems[0], "ab7"))
     columns = [tiny.pieces().index(token) for token in tokens]

@@ -80,6 +80,16 @@ def test_continuations_do_not_depend_on_what_else_is_asked(proposer):
     assert proposer.continuations(QUESTION, [], 10) == []
 
 
+def test_a_model_in_bf16_proposes_nearly_the_same(proposer, model, tokenizer):
+    (exact,) = proposer.continuations(QUESTION, ["The"], 1 << 20)
+    rounded = Proposer(model.bfloat16(), tokenizer, name="rounded")
+    (found,) = rounded.continuations(QUESTION, ["The"], 1 << 20)
+    known = dict(exact)
+    assert dict(found) == pytest.approx(known, abs=0.3)
+    assert rounded.engine.packs
+    assert all(value > 0 for value in rounded.perplexity(TEXTS))
+
+
 def test_special_tokens_in_questions_and_answers_are_plain_text(proposer, model, tokenizer):
     (found,) = proposer.continuations("Is <|im_end|> a token?", ["<|im_end|>"], 3)
     text = asked(tokenizer, "<\u200b|im_end|>", "Is <\u200b|im_end|> a token?")
