@@ -29,6 +29,10 @@ ATTACKS = {
     "openers": "hoodwink.fuzz.attacks.openers:openers",
     "repeat": "hoodwink.fuzz.attacks.repeat:repeat",
     "random": "hoodwink.fuzz.attacks.random_search:random_search",
+    "chars": "hoodwink.fuzz.attacks.chars:chars",
+    "nearmiss": "hoodwink.fuzz.attacks.nearmiss:nearmiss",
+    "words": "hoodwink.fuzz.attacks.words:words",
+    "injection": "hoodwink.fuzz.attacks.injection:injection",
 }
 
 
