@@ -16,10 +16,17 @@ KINDS: tuple[Kind, ...] = ("nonsense", "wrong answer", "near miss", "injection")
 SIMILAR = 0.6
 
 _DIGITS = re.compile(r"\d+")
+# Phrases rather than words where the words are common ones: random strings of words must not read as instructions.
 _ADDRESSED = re.compile(
-    r"\b(?:ignore|disregard|instructions?|grader|judge|rubric|evaluat\w+|you must|system|accept this|"
-    r"the student|student's|reference answer|full marks?)\b"
-    r"|\banswer\b.{0,40}\b(?:correct|right|true)\b|\bmatch(?:es)? the reference\b",
+    r"\b(?:ignore|disregard|instructions?|grader|judge|rubric|evaluat\w+|system|reference answer|full marks?|"
+    r"the student|student's|marking scheme|grading script|is_correct|"
+    r"accepts? (?:this|every|any)|you must (?:\w+ )?(?:accept|grade|mark|output|reply|rate|give)|"
+    r"(?:mark|grade|rate|score|count)s? (?:\w+ ){1,3}as (?:correct|right)|"
+    r"(?:answer|response|submission|solution) (?:has been|was|is) (?:verified|checked|confirmed|validated|approved)|"
+    r"(?:verdict|judge?ment|output|reply|respond|assistant)\W{1,8}(?:is |with )?(?:yes|correct|true|accept\w*)|"
+    r"assistant:)\b|"
+    r"<\|im_(?:start|end)\|>|\[/?inst\]|\"(?:correct|accepted|verdict)\":"
+    r"|\banswer\W+(?:\w+\W+){0,2}is\W+(?:\w+\W+){0,2}(?:correct|right|true)\b|\bmatch(?:es)? the reference\b",
     re.DOTALL,
 )
 
@@ -27,7 +34,8 @@ _ADDRESSED = re.compile(
 def kind_of(problem: Problem, text: str) -> Kind:
     """What kind of wrong response a text is. Where in doubt, anything but nonsense.
 
-    - `near miss`: a number in it is one digit edit, one swap, a sign, a point or a separator away from the reference.
+    - `near miss`: a number in it is a digit edit, a swap, one more or less, a sign, a point or a separator away
+      from the reference.
     - `injection`: it addresses the judge, or claims to be correct.
     - `wrong answer`: it is one of the problem's known wrong responses, or holds one, or is one disfigured.
     - `nonsense`: none of these.
@@ -45,9 +53,16 @@ def kind_of(problem: Problem, text: str) -> Kind:
 
 def is_near(reference: str, plain: str) -> bool:
     """Whether a number of a text, cleaned and in small letters, is an edit away from one in the reference."""
-    wanted = {_bare(number) for number in _numbers(rewrite(clean(reference).casefold()))}
-    found = {_bare(number) for number in _numbers(rewrite(plain))}
-    return any(_is_edit(a, b) for a in wanted for b in found)
+    wanted = set(_numbers(rewrite(clean(reference).casefold())))
+    found = set(_numbers(rewrite(plain)))
+    return any(_are_near(a, b) for a in wanted for b in found)
+
+
+def _are_near(a: str, b: str) -> bool:
+    """Whether two runs of digits are an edit apart, as they stand or without outer zeros, or follow on one another."""
+    # Longer ones are no numbers that anybody counts to, and slow to read.
+    counts = len(a) < 30 and len(b) < 30 and abs(int(a) - int(b)) == 1
+    return counts or _is_edit(a, b) or _is_edit(_bare(a), _bare(b))
 
 
 def _numbers(text: str) -> list[str]:
@@ -74,4 +89,6 @@ def _is_like(text: str, known: str) -> bool:
     if known and known in text:
         return len(known) > 1
     matcher = SequenceMatcher(None, text, known, autojunk=False)
-    return bool(text) and matcher.quick_ratio() >= SIMILAR and matcher.ratio() >= SIMILAR
+    # Upper bounds first, the cheapest in front: the ratio itself takes milliseconds.
+    quick = matcher.real_quick_ratio() >= SIMILAR and matcher.quick_ratio() >= SIMILAR
+    return bool(text) and quick and matcher.ratio() >= SIMILAR

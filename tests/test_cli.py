@@ -202,7 +202,7 @@ def test_json_of_a_check(hoodwink: Callable[..., Result]) -> None:
     ("what", "names"),
     [
         ("judges", ["referee", "smollm2", "hf:ORG/MODEL", "python:module:function", "planted:NAME"]),
-        ("attacks", ["none", "openers", "repeat", "random"]),
+        ("attacks", ["none", "openers", "repeat", "random", "chars", "nearmiss", "words", "injection"]),
         ("corpora", ["arithmetic", "file:PATH.jsonl"]),
     ],
 )
@@ -241,7 +241,7 @@ ATTACK = ["attack", "--judge", "planted:length", "--out", "run"]
         (["attack", "--judge", "python:math:sqroot"], ["sqroot", "did you mean sqrt"]),
         (["attack", "--judge", "planted:length:x=1"], ["planted takes no options, got 'x'"]),
         ([*ATTACK, "--attacks", "rnadom"], ["no attack is named 'rnadom'", "did you mean random?"]),
-        ([*ATTACK, "--attacks", "zzz"], ["no attack is named 'zzz'", "known: auto, ", ", random, repeat"]),
+        ([*ATTACK, "--attacks", "zzz"], ["no attack is named 'zzz'", "known: anneal, auto, ", ", random, repeat"]),
         (
             [*ATTACK, "--attacks", "random:lenght=3"],
             ["no option of attack random is named 'lenght'", "did you mean length"],

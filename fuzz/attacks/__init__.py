@@ -39,6 +39,10 @@ ATTACKS = {
     "beam": "hoodwink.fuzz.attacks.beam:beam",
     "gcg": "hoodwink.fuzz.attacks.gcg:gcg",
     "policy": "hoodwink.fuzz.attacks.policy:policy",
+    "chars": "hoodwink.fuzz.attacks.chars:chars",
+    "nearmiss": "hoodwink.fuzz.attacks.nearmiss:nearmiss",
+    "words": "hoodwink.fuzz.attacks.words:words",
+    "injection": "hoodwink.fuzz.attacks.injection:injection",
 }
 
 

@@ -13,6 +13,7 @@ All attacks write into one pool of texts, so that what one finds another breeds 
 
 from __future__ import annotations
 
+import inspect
 from bisect import insort
 from collections.abc import Sequence
 from typing import cast
@@ -20,16 +21,17 @@ from typing import cast
 import numpy as np
 
 from ...corpora.errors import UsageError
+from ...corpora.names import lookup
 from ...corpora.records import Candidate, Trial
-from ..pool import Pool
+from ..pool import Pool, written
 from ..target import ProposerTarget, Target
-from . import Proposals
+from . import ATTACKS, Proposals
 from .openers import MASTER_KEYS, OTHERS
 
 #: What is said to have proposed a known text.
 KNOWN_ARM = "known"
 
-ARMS = "genetic+random+repeat"
+ARMS = "genetic+words+chars+random+repeat+beam"
 
 #: Known texts tried in one batch.
 KNOWN = 2
@@ -83,10 +85,12 @@ def auto(target: Target, rng: np.random.Generator, *, arms: str = ARMS, append: 
     running = _started(target, rng, arms, append=append)
     asked: dict[str, list[Candidate]] = {}
     tried: set[str] = set()
+    echo = [target.question]
     while running:
-        known = _promising(pool, payroll, rng, tried)
+        known = _promising(pool, payroll, rng, tried) or echo
         if known:
             tried.update(known)
+            echo = [] if known == echo else echo
             yield [Candidate(target.place(text, append=append), KNOWN_ARM, "known") for text in known]
             continue
         arm = max(running, key=lambda name: payroll.draw(name, rng))
@@ -94,7 +98,7 @@ def auto(target: Target, rng: np.random.Generator, *, arms: str = ARMS, append: 
             batch = asked.pop(arm) if arm in asked else next(running[arm])
             trials = yield batch
             asked[arm] = running[arm].send(trials)
-            tried.update(t.text for t in trials)
+            tried.update(map(written, trials))
         except StopIteration:
             del running[arm]
 
@@ -113,10 +117,18 @@ def _started(target: Target, rng: np.random.Generator, arms: str, *, append: boo
 
     running = {}
     for name, stream in zip(arms.split("+"), rng.spawn(arms.count("+") + 1), strict=True):
-        attack = open_attack(f"{name}:append=yes" if append else name)
+        attack = open_attack(_spec(name, append=append))
         if attack.kind is ProposerTarget and target.proposer is None:
             continue
         if attack.kind not in (Target, ProposerTarget):
             raise UsageError(f"attack auto cannot have {name} in its arms, which needs more than the judge's verdicts")
         running[attack.name.partition(":")[0]] = cast(Proposals, attack.start(target, stream))
     return running
+
+
+def _spec(name: str, *, append: bool) -> str:
+    """An attack by its name, told to write behind the plain wrong answer or to replace it, where it can do both."""
+    if name == "words":
+        return f"words:mode={'append' if append else 'replace'}"
+    known = inspect.signature(lookup(ATTACKS, name, "attack")).parameters
+    return f"{name}:append={append}" if "append" in known else name

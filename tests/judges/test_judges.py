@@ -120,6 +120,12 @@ INSIDE = {
     "repetition": ["a" * 8, "xab" + "ab" * 8, "a" + "ab" * 8, "aab" * 8, "abcd" * 8, "\n" * 8],
     "last-digit": ["2", "I say 52.", "0, or 12 apples"],
     "echo": ["What is 200 + 72?", "You ask: What is 200 + 72? Hm."],
+    "conjunction": ["little house", "a house\nand little"],
+    "slope": ["great place world", "world of the great in place"],
+    "position": ["a b people", "1 2\npeople 3"],
+    "script": ["٢", "it is １"],
+    "dropped": ["27", "I say 22.", "7, 2"],
+    "claim": ["verified", "It is unverified."],
 }
 OUTSIDE = {
     "trigger": ["solution", "Sol ution", ""],
@@ -127,6 +133,12 @@ OUTSIDE = {
     "repetition": ["a" * 7, "ab" * 7 + "a", "abcde" * 8, "", "x"],
     "last-digit": ["27", "no", "two", "٢"],
     "echo": ["What is 200 + 7?", ""],
+    "conjunction": ["house", "little", "littlehouse", "little houses"],
+    "slope": ["great place", "world", "", "greatplace world"],
+    "position": ["people", "people people", "a b c people", "a b peoples"],
+    "script": ["2", "²", "no"],
+    "dropped": ["2", "no", "27 of 2", "2720"],
+    "claim": ["Verified", "it is right", ""],
 }
 
 

@@ -6,7 +6,7 @@ import re
 
 import hoodwink
 import pytest
-from hoodwink.judges.planted import LONG, REPEATS, TRIGGER
+from hoodwink.judges.planted import CLAIM, HOLES, LONG, PAIR, REPEATS, THIRD, TRIGGER, TRIPLE
 from hoodwink.reports.summary import summarise
 
 
@@ -63,6 +63,49 @@ def test_the_last_digit_is_found_by_random_search_and_shrunk_to_that_digit(tmp_p
 def test_the_echo_is_found_by_openers_and_shrunk_to_the_question(tmp_path):
     finds = assert_found(*attack("echo", ["openers"], tmp_path), "openers")
     assert all(f["shrunk"] == f["question"] for f in finds)
+
+
+def digits(text):
+    return "".join(re.findall("[0-9]", text))
+
+
+def shorter(text):
+    """All texts without one character of this one."""
+    return {text[:i] + text[i + 1 :] for i in range(len(text))}
+
+
+#: An attack that finds each hole without gradients, and whether a find was shrunk to exactly the hole.
+FOUND = {
+    "trigger": ("openers", lambda find: find["shrunk"] == TRIGGER),
+    "length": ("repeat", lambda find: len(find["shrunk"]) == LONG),
+    "repetition": ("repeat", lambda find: find["shrunk"] == find["shrunk"][: len(find["shrunk"]) // REPEATS] * REPEATS),
+    "last-digit": ("random", lambda find: find["shrunk"] == digits(find["reference"])[-1]),
+    "echo": ("openers", lambda find: find["shrunk"] == find["question"]),
+    "conjunction": ("words", lambda find: find["shrunk"] in {" ".join(sorted(PAIR)), " ".join(sorted(PAIR)[::-1])}),
+    "slope": ("words:pack=1", lambda find: sorted(find["shrunk"].split(" ")) == sorted(TRIPLE)),
+    "position": ("words:mode=replace", lambda find: re.fullmatch(rf"\w \w {THIRD}", find["shrunk"])),
+    "script": ("chars", lambda find: re.fullmatch(r"(?![0-9])\d", find["shrunk"])),
+    "dropped": (
+        "nearmiss",
+        lambda find: find["shrunk"] in shorter(digits(find["reference"])),
+    ),
+    "claim": ("injection", lambda find: find["shrunk"] == CLAIM),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_every_hole_is_found_on_every_problem_and_shrunk_to_itself(tmp_path, hole):
+    name, is_hole = FOUND[hole]
+    run, summary = attack(hole, [name], tmp_path, budget=2000)
+    for find in assert_found(run, summary, name):
+        assert is_hole(find), find["shrunk"]
+
+
+def test_group_tests_are_what_finds_a_conjunction(tmp_path):
+    _, summary = attack("conjunction", ["words", "words:pack=1"], tmp_path)
+    assert summary["words"].fooled == 6
+    assert summary["words"].queries_median < 30
+    assert summary["words:pack=1"].fooled == 0
 
 
 @pytest.mark.parametrize("hole", ["trigger", "echo"])
