@@ -137,10 +137,12 @@ def _shared(texts: Sequence[str]) -> str:
     for size in range(min(60, max(map(len, texts), default=0)), 1, -1):
         counts = Counter(part for text in texts for part in _parts(text, size))
         best, count = max(counts.items(), key=lambda pair: (pair[1], pair[0]), default=("", 0))
-        if count >= wanted and best.strip():
+        if count >= wanted:
             return best
     return ""
 
 
 def _parts(text: str, size: int) -> Iterable[str]:
-    return {text[i : i + size] for i in range(len(text) - size + 1)}
+    """All parts of a size that neither begin nor end with a blank."""
+    parts = (text[i : i + size] for i in range(len(text) - size + 1))
+    return {part for part in parts if part == part.strip()}

@@ -20,7 +20,7 @@ from .objective import GOAL_LEVELS, Objective
 from .pool import Pool
 from .shrinker import Shrinker
 from .store import Store, digest
-from .target import CorpusTarget, Meter, Sight
+from .target import CorpusTarget, Meter, Sight, Target
 
 #: Cells that advance together: enough to fill batches, few enough that the first finds come early.
 WIDTH = 64
@@ -188,9 +188,10 @@ class Campaign:
 
     def _apply(self, learn: Learn) -> Iterator[Search]:
         """Cells that try on every problem what an attack over a corpus has learned."""
-        texts = [text for text in learn.cell.result or [] if isinstance(text, str)]
         for problem in self.problems:
-            yield self._search(learn.attack, problem, learn.seed, _tried(texts, learn.attack.name), Meter())
+            meter = Meter()
+            target = self.sight.target(Target, problem, learn.commons, meter)
+            yield self._search(learn.attack, problem, learn.seed, _tried(learn.cell, target, learn.attack.name), meter)
 
     @property
     def _refuse(self) -> Callable[[Problem, Sequence[str]], list[str]] | None:
@@ -346,10 +347,20 @@ def _stream(seed: int, key: str) -> np.random.Generator:
     return np.random.default_rng([seed, int.from_bytes(digest(key)[:8], "big")])
 
 
-def _tried(texts: Sequence[str], attack: str) -> Proposals:
-    """Learned responses, tried one after the other: what they cost stands beside what learning did."""
+def _tried(learned: Cell, target: Target, attack: str) -> Proposals:
+    """Learned responses, tried one after the other: what they cost stands beside what learning did.
+
+    Raises:
+        RuntimeError: learning failed, or the budget ended it before it returned anything.
+        TypeError: what it returned is no list of texts.
+    """
+    if learned.state in ("failed", "spent"):
+        raise RuntimeError(f"nothing was learned: {learned.error or 'it asked for more than target.budget'}")
+    texts = learned.result or []
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"an attack over a corpus must return a list of texts, not {texts!r:.40}")
     for rank, text in enumerate(texts, 1):
-        yield [Candidate(text, attack, f"learned {rank}")]
+        yield [Candidate(target.place(text, append=False), attack, f"learned {rank}")]
 
 
 def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,8 +40,11 @@ class Constraints:
     def __post_init__(self) -> None:
         for name in ("max_chars", "max_tokens", "max_perplexity"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and not 1 <= value < math.inf:
                 raise UsageError(f"{name.replace('_', '-')} is {value}; write a number of at least 1")
+        for name in ("only", "forbid"):
+            if isinstance(value := getattr(self, name), str):
+                raise UsageError(f"{name} is the text {value!r}; write a tuple of texts: ({value!r},)")
         for kind in self.only:
             if kind not in KINDS:
                 raise nearest(kind, KINDS, "kind of find")
@@ -49,8 +53,11 @@ class Constraints:
         for pattern in self.forbid:
             try:
                 re.compile(pattern)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise UsageError(f"forbid {pattern!r} is no regular expression: {error}") from error
+        # What asks for the same is the same: a folder of a run compares it.
+        object.__setattr__(self, "only", tuple(kind for kind in KINDS if kind in self.only))
+        object.__setattr__(self, "forbid", tuple(dict.fromkeys(self.forbid)))
 
     def __bool__(self) -> bool:
         return self != Constraints()

@@ -53,27 +53,24 @@ def kind_of(problem: Problem, text: str) -> Kind:
 
 def is_near(reference: str, plain: str) -> bool:
     """Whether a number of a text, cleaned and in small letters, is an edit away from one in the reference."""
-    wanted = set(_numbers(rewrite(clean(reference).casefold())))
-    found = set(_numbers(rewrite(plain)))
+    wanted, found = _numbers(rewrite(clean(reference).casefold())), _numbers(rewrite(plain))
     return any(_are_near(a, b) for a in wanted for b in found)
 
 
 def _are_near(a: str, b: str) -> bool:
-    """Whether two runs of digits are an edit apart, as they stand or without outer zeros, or follow on one another."""
+    """Whether two runs of digits are an edit apart, or follow on one another."""
     # Longer ones are no numbers that anybody counts to, and slow to read.
-    counts = len(a) < 30 and len(b) < 30 and abs(int(a) - int(b)) == 1
-    return counts or _is_edit(a, b) or _is_edit(_bare(a), _bare(b))
+    return _is_edit(a, b) or (len(a) < 30 and len(b) < 30 and abs(int(a) - int(b)) == 1)
 
 
-def _numbers(text: str) -> list[str]:
-    """Runs of digits, and what they make when signs that may stand inside a number are taken out."""
+def _numbers(text: str) -> set[str]:
+    """Runs of digits, and what they make when signs that may stand inside a number are taken out.
+
+    Each as it stands (105 is an edit away from 100) and without zeros at either end: 272, 2.720 and 0272 are one.
+    """
     joined = re.sub(r"(?<=\d)[.,:'_ ](?=\d)", "", text)
-    return _DIGITS.findall(text) + _DIGITS.findall(joined)
-
-
-def _bare(digits: str) -> str:
-    """Digits without zeros at either end: 272, 2.720 and 0272 are one."""
-    return digits.strip("0") or "0"
+    runs = {*_DIGITS.findall(text), *_DIGITS.findall(joined)}
+    return runs | {run.strip("0") or "0" for run in runs}
 
 
 def _is_edit(a: str, b: str) -> bool:
@@ -86,8 +83,9 @@ def _is_edit(a: str, b: str) -> bool:
 
 
 def _is_like(text: str, known: str) -> bool:
+    text, known = text.strip(), known.strip()
     if known and known in text:
-        return len(known) > 1
+        return len(known) > 1 or known == text
     matcher = SequenceMatcher(None, text, known, autojunk=False)
     # Upper bounds first, the cheapest in front: the ratio itself takes milliseconds.
     quick = matcher.real_quick_ratio() >= SIMILAR and matcher.quick_ratio() >= SIMILAR

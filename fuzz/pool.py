@@ -88,5 +88,4 @@ class Pool:
 def written(trial: Trial) -> str:
     """What an attack wrote of a text: all of it, or what stands behind the plain wrong answer."""
     start = trial.item.problem.wrong[0].text
-    rest = trial.text.removeprefix(f"{start} ")
-    return rest or trial.text
+    return trial.text.removeprefix(f"{start} ")

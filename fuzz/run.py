@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,6 @@ class Settings:
 
     def identity(self) -> dict[str, Any]:
         """The same in plain values: what a folder must agree on for a run to go on in it."""
-        records = json.dumps([p.to_json() for p in self.problems])
         return {
             "judge": self.judge.name,
             "fingerprint": self.judge.fingerprint,
@@ -149,9 +149,11 @@ class Settings:
             "oracle": self.corpus.oracle,
             "split": self.split,
             "problem_count": len(self.problems),
-            "problems": hashlib.sha256(records.encode()).hexdigest()[:16],
+            "problems": _digest_of_problems(self.problems),
+            "learn": _digest_of_problems(self.learn),
             "attacks": [a.name for a in self.attacks],
-            "attack_code": [digest_of(a.function) for a in self.attacks],
+            "attack_code": [digest_of(partial(a.function, **a.options)) for a in self.attacks],
+            "attack_files": [_digest_of_files(a) for a in self.attacks],
             "seed": self.seeds.start,
             "seeds": len(self.seeds),
             "budget": self.budget.search,
@@ -220,6 +222,25 @@ def _fill(
     store.put("complete", True)
     lines = [json.dumps(find, ensure_ascii=False) + "\n" for find in read_finds(store)]
     write_atomically(store.folder / FINDS_FILE, "".join(lines))
+
+
+def _digest_of_problems(problems: Sequence[Problem]) -> str:
+    """A hash of all that problems hold; empty without any."""
+    records = json.dumps([p.to_json() for p in problems])
+    return hashlib.sha256(records.encode()).hexdigest()[:16] if problems else ""
+
+
+def _digest_of_files(attack: Attack) -> str:
+    """A hash of the files that an attack's options name; empty where they name none.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    files = [value for value in attack.options.values() if isinstance(value, Path)]
+    try:
+        return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16] if files else ""
+    except OSError as error:
+        raise UsageError(f"attack {attack.name} names a file that cannot be read: {error.strerror or error}") from error
 
 
 def _check_numbers(*, seed: int = 0, **counts: int) -> None:

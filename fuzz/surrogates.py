@@ -74,12 +74,15 @@ class Surrogate:
             data = json.loads(path.read_text("utf-8"))
             if data["schema"] != SCHEMA:
                 raise ValueError(f"schema {data['schema']!r}")
-            self.weights = {str(k): float(v) for k, v in data["weights"].items()}
-            self.seen = {str(k): float(v) for k, v in data["seen"].items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            weights = {str(k): float(v) for k, v in data["weights"].items()}
+            seen = {str(k): float(v) for k, v in data["seen"].items()}
+            if not all(math.isfinite(v) for v in weights.values()) or not all(0 <= v < math.inf for v in seen.values()):
+                raise ValueError("a number in it is out of range")
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise UsageError(
                 f"knowledge {path} cannot be read ({type(error).__name__}: {error}); give a surrogate-*.json of a run"
             ) from error
+        self.weights, self.seen = weights, seen
 
 
 def features(pieces: Sequence[str]) -> Iterator[str]:

@@ -79,8 +79,11 @@ class Target:
         return f"{self.start} {text}" if append or self.constraints.keep_wrong else text
 
     def longest(self, wanted: int) -> int:
-        """How many pieces a string may have where `wanted` are asked for."""
-        return min(wanted, self.constraints.max_tokens or wanted)
+        """How many pieces a string may have where `wanted` are asked for; at least one."""
+        most = self.constraints.max_tokens
+        if most is None:
+            return wanted
+        return max(1, min(wanted, most - (len(self.cut(self.start)) if self.constraints.keep_wrong else 0)))
 
     def fluency(self, texts: Sequence[str]) -> list[float] | None:
         """The perplexity of texts under the proposer; None without one."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..corpora.errors import UsageError
 from ..corpora.records import COMPLETE, Item, Problem
 from .embedded import quietly
+from .judge import first_line
 from .prompted import PromptedJudge
 
 
@@ -98,10 +100,15 @@ def fit(
 
     `start` is the folder of an adapter to go on with, whose rank and layers then count; `finds` says, for the card, how
     many of the examples are finds. `progress` is told step, number of steps and the step's loss.
+
+    Raises:
+        UsageError: the adapter in `start` does not fit.
     """
     started = time.monotonic()
     rng = np.random.default_rng([recipe.seed, 1])
     model = _adapted(judge.model, recipe, start, rng)
+    if start is not None:
+        recipe = _as_started(model, recipe)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=0.01)
     encoded = judge.encode([e.item for e in examples])
@@ -132,8 +139,13 @@ def _adapted(model: Any, recipe: Recipe, start: Path | None, rng: np.random.Gene
     from peft import LoraConfig, PeftModel, get_peft_model
 
     if start is not None:
-        with quietly():
-            return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+        try:
+            with quietly():
+                return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+        except Exception as error:  # a folder of the user's can hold anything, and each library has errors of its own
+            raise UsageError(
+                f"adapter {start} cannot be loaded: {type(error).__name__}: {first_line(error)}"
+            ) from error
     depth = model.config.num_hidden_layers
     config = LoraConfig(
         r=recipe.rank,
@@ -146,6 +158,13 @@ def _adapted(model: Any, recipe: Recipe, start: Path | None, rng: np.random.Gene
     with torch.random.fork_rng(), quietly():
         torch.manual_seed(int(rng.integers(2**31)))
         return get_peft_model(model, config)
+
+
+def _as_started(model: Any, recipe: Recipe) -> Recipe:
+    """The recipe with rank and layers of the adapter that was trained further: the card says what is there."""
+    config = model.peft_config["default"]
+    layers = config.layers_to_transform
+    return replace(recipe, rank=config.r, layers=model.config.num_hidden_layers if layers is None else len(layers))
 
 
 def linear_names(model: torch.nn.Module) -> list[str]:

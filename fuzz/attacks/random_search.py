@@ -39,7 +39,8 @@ def random_search(
     With `schedule`, up to twice as many places at first and one in the end. With `transfer`, strings that fooled on
     other problems come first. After `restart` queries without a gain, all is forgotten and begun again.
     """
-    pieces, most = target.pieces, max(length, longest)
+    pieces, most = target.pieces, target.longest(max(length, longest))
+    length = min(length, most)
     pool = target.commons.get(Pool)
     base = target.start if target.place("", append=append) else None
     tried: set[str] = set()

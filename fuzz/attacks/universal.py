@@ -8,10 +8,12 @@ only one that gains there is tried on the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from ...corpora.records import Candidate, Trial
+from ..pool import written
 from ..strings import Breeder
 from ..target import CorpusTarget, cut_plainly
 from . import Lessons
@@ -39,7 +41,7 @@ class Scores:
         for trial in trials:
             good = trial.verdict.parsed and (trial.fools or not trial.verdict.accepted)
             margin = min(trial.margin, ENOUGH) if good else -10.0
-            self.margins.setdefault(trial.text, {})[trial.item.problem.id] = margin
+            self.margins.setdefault(written(trial), {})[trial.item.problem.id] = margin
 
     def left(self, text: str) -> list[str]:
         """The problems on which a string has not been tried."""
@@ -73,23 +75,27 @@ def universal(
     """One string of at most `length` pieces that fools as many problems as possible, learned on train problems."""
     chosen = list(target.targets)[:problems]
     cut = target.targets[chosen[0]].cut if chosen else cut_plainly
+    length = min((target.targets[p].longest(length) for p in chosen), default=length)
     breeder, scores, budget = Breeder(target.pieces, rng, length), Scores(chosen), Purse(target.budget)
-    starts = [t for t in beginnings() if len(cut(t)) <= length] + ["".join(breeder.fresh(length)) for _ in range(batch)]
+    fresh = ["".join(breeder.fresh(length)) for _ in range(batch)]
+    starts = [t for t in dict.fromkeys([*beginnings(), *fresh]) if len(cut(t)) <= length]
     heat = [chosen[int(i)] for i in rng.permutation(len(chosen))[:HEAT]]
-    scores.note((yield budget.pay([_ask(t, p, "start", None) for t in starts for p in heat])))
+    scores.note((yield budget.pay([_ask(target, t, p, "start", None) for t in starts for p in heat])))
     best = sorted(scores.margins, key=scores.value, reverse=True)[:KEPT]
-    scores.note((yield budget.pay([_ask(t, p, "start", None) for t in best[:4] for p in scores.left(t)])))
+    scores.note((yield budget.pay([_ask(target, t, p, "start", None) for t in best[:4] for p in scores.left(t)])))
     while not budget.spent and (ranked := scores.ranked()[:KEPT]):
         if scores.value(ranked[0])[2] >= ENOUGH:
             break
         family = _children(breeder, ranked, [tuple(cut(t)) for t in ranked + best], cut, batch, scores)
-        asks = [_ask(c, p, "breed", parent) for c, parent in family for p in scores.worst(parent)[:HEAT]]
+        if not family:  # all there is has been tried
+            break
+        asks = [_ask(target, c, p, "breed", parent) for c, parent in family for p in scores.worst(parent)[:HEAT]]
         scores.note((yield budget.pay(asks)))
         won = [(c, parent) for c, parent in family if c in scores.margins and scores.gains(c, parent)]
         while won and not budget.spent:
             # The next problems that were hard for the parent, then the rest: most strings fall early.
             asks = [
-                _ask(c, p, "race", parent)
+                _ask(target, c, p, "race", parent)
                 for c, parent in won
                 for p in [p for p in scores.worst(parent) if p in scores.left(c)][: 2 * HEAT]
             ]
@@ -135,5 +141,6 @@ def _children(
     return list(found.items())
 
 
-def _ask(text: str, problem: str, op: str, parent: str | None) -> Candidate:
-    return Candidate(text, "universal", op, parent, problem)
+def _ask(target: CorpusTarget, text: str, problem: str, op: str, parent: str | None) -> Candidate:
+    place = partial(target.targets[problem].place, append=False)
+    return Candidate(place(text), "universal", op, None if parent is None else place(parent), problem)
