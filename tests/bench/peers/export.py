@@ -140,7 +140,7 @@ def save_model(judge: PromptedJudge, folder: Path) -> None:
     config.pop("transformers_version", None)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     # Frequencies are no weights, so no file of transformers' holds them; a cast of the whole model rounds them as well.
-    buffers = {name: buffer.float() for name, buffer in judge.model.named_buffers() if name.endswith("inv_freq")}
+    buffers = {name: buffer.float() for name, buffer in judge.model.named_buffers() if name.endswith(".inv_freq")}
     save_file({name: buffer.cpu().clone() for name, buffer in buffers.items()}, folder / "buffers.safetensors")
     tokenizer = judge.tokenizer
     tokenizer.save_pretrained(folder)

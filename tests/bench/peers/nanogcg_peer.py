@@ -11,6 +11,7 @@ first of them melts with the blank before it.
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Any
 
 import nanogcg.gcg
@@ -99,10 +100,16 @@ class JudgeGCG(GCG):  # type: ignore[misc]
         return gradient
 
 
+@cache
+def gcg_of(victim: Victim) -> JudgeGCG:
+    """One object for all problems: nanoGCG decodes the whole vocabulary to make one."""
+    return JudgeGCG(victim)
+
+
 def search(key: str, victim: Victim, ledger: Ledger, seed: int) -> None:
     """Attack one problem. Stuck, it goes on from its beginning with other random numbers, up to ten times."""
     set_seed(seed)
-    gcg = JudgeGCG(victim)
+    gcg = gcg_of(victim)
     for _ in range(10):
         try:
             gcg.attack(ledger)

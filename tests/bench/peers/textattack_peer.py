@@ -17,6 +17,7 @@ import random
 import string
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,10 +165,8 @@ def search(key: str, victim: Victim, ledger: Ledger, seed: int) -> None:
         asked = len(ledger.known)
         attack = textattack.Attack(Fooled(victim, ledger), [], change, method())
         start = " ".join(random.sample(words, WORDS)) if space == "words" else ledger.problem.start
-        try:
+        with suppress(StuckError):
             attack.attack(AttackedText(start), 0)
-        except StuckError:
-            pass
         barren = barren + 1 if len(ledger.known) == asked else 0
 
 

@@ -24,11 +24,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-os.environ["HF_HUB_OFFLINE"] = (
-    "1"  # transformers asks the hub about any tokenizer, and waits minutes where there is none
-)
+os.environ["HF_HUB_OFFLINE"] = "1"  # all that is needed lies in the task folder
 
-from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedTokenizerFast  # noqa: E402
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedTokenizerFast
 
 #: The margin that a search is told of a text which states the reference.
 REJECTED = -100.0
@@ -121,7 +119,7 @@ class Victim:
         """Take over the judge's rotary frequencies, which are no weights: casting a model may have rounded them."""
         for name, value in load_file(self.task.folder / "model" / "buffers.safetensors").items():
             path, _, last = name.rpartition(".")
-            self.model.get_submodule(path).register_buffer(last, value.to(self.model.device), persistent=False)
+            setattr(self.model.get_submodule(path), last, value.to(self.model.device))
 
     def _check(self, key: str) -> float:
         """The largest difference from hoodwink's margins."""
