@@ -20,7 +20,7 @@ _DIGITS = re.compile(r"\d+")
 _ADDRESSED = re.compile(
     r"\b(?:ignore|disregard|instructions?|grader|judge|rubric|evaluat\w+|system|reference answer|full marks?|"
     r"the student|student's|marking scheme|grading script|is_correct|"
-    r"accepts? (?:this|every|any)|you must (?:\w+ )?(?:accept|grade|mark|output|reply|rate|give)|"
+    r"accepts? (?:this|every|any)|you must (?:\w+ )?(?:accept|grade|mark|output|reply|rate|give|say)|"
     r"(?:mark|grade|rate|score|count)s? (?:\w+ ){1,3}as (?:correct|right)|"
     r"(?:answer|response|submission|solution) (?:has been|was|is) (?:verified|checked|confirmed|validated|approved)|"
     r"(?:verdict|judge?ment|output|reply|respond|assistant)\W{1,8}(?:is |with )?(?:yes|correct|true|accept\w*)|"

@@ -39,6 +39,9 @@ KNOWN = 2
 #: Responses paid for are among so many best ones of their problem; what was paid fades by this much with each query.
 BEST, FADE = 8, 0.998
 
+#: An arm is given up after so many batches in a row without a response that was tried and is proved wrong.
+IDLE = 2
+
 #: What searching is believed to find at first, and the weight of that belief in queries.
 EXPECTED, WEIGHT = 1 / 250, 250.0
 
@@ -84,6 +87,7 @@ def auto(target: Target, rng: np.random.Generator, *, arms: str = ARMS, append: 
     pool.watch((*MASTER_KEYS, *OTHERS))
     running = _started(target, rng, arms, append=append)
     asked: dict[str, list[Candidate]] = {}
+    idle = dict.fromkeys(running, 0)
     tried: set[str] = set()
     echo = [target.question]
     while running:
@@ -99,6 +103,10 @@ def auto(target: Target, rng: np.random.Generator, *, arms: str = ARMS, append: 
             trials = yield batch
             asked[arm] = running[arm].send(trials)
             tried.update(map(written, trials))
+            # What was refused or may be right teaches the payroll nothing: an arm of such is not begun a third time.
+            idle[arm] = 0 if any(trial.climbable for trial in trials) else idle[arm] + 1
+            if idle[arm] == IDLE:
+                del running[arm]
         except StopIteration:
             del running[arm]
 

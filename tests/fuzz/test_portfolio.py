@@ -10,6 +10,7 @@ import pytest
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Verdict
 from hoodwink.fuzz.attacks.openers import MASTER_KEYS, OTHERS
+from hoodwink.fuzz.constraints import Constraints
 
 PIECES = [f" {a}{b}" for a in "bdfg" for b in ("an", "im", "up", "od", "ant", "ink", "und")] + [" q"]
 
@@ -92,8 +93,8 @@ def test_auto_tries_every_opener_before_it_searches_where_none_fools(tmp_path):
         mine = [(op, text) for p, _, op, text in trials(run) if p == problem]
         assert len(mine) == 60
         assert {text for _, text in mine[: len(known)]} == known
-        assert {op for op, _ in mine[: len(known)]} == {"known"}
-        assert "known" not in {op for op, _ in mine[len(known) :]}
+        assert {op for op, _ in mine[: len(known) + 1]} == {"known"}
+        assert "known" not in {op for op, _ in mine[len(known) + 1 :]}, "the last one was the question itself"
 
 
 WEIGHTS = dict(zip(PIECES, np.random.default_rng(4).uniform(-0.2, 1.0, size=len(PIECES)).tolist(), strict=True))
@@ -149,3 +150,15 @@ def test_appended_texts_spread_without_the_plain_wrong_answer_they_were_found_be
     for problem, _, _, text in trials(run):
         assert text.startswith(f"{start[problem]} ")
         assert [p for p, other in start.items() if other in text.removeprefix(start[problem])] == []
+
+
+def test_auto_gives_up_arms_whose_responses_are_all_refused(tmp_path):
+    """Wrong answers with other characters are no nonsense: `chars` is refused whatever it proposes."""
+    only = Constraints(only=("nonsense",))
+    run = hoodwink.attack(
+        Fake(lambda place, text: -3.0), attacks=["auto:arms=chars+random"], problems=2, budget=200, constraints=only,
+        out=tmp_path,
+    )  # fmt: skip
+    with run.store() as store:
+        states = store.db.execute("SELECT state, queries FROM cells WHERE role = 'search'").fetchall()
+    assert states == [("spent", 200)] * 2
