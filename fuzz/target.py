@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,11 @@ class ProposerTarget(Target):
         """The likeliest next pieces of each answer begun; see `Proposer.continuations`."""
         assert self.proposer is not None
         return self.proposer.continuations(self.question, answers, count)
+
+
+def with_proposer(target: Target) -> ProposerTarget:
+    """A target that has a proposer, as one for attacks that cannot do without."""
+    return ProposerTarget(**{field.name: getattr(target, field.name) for field in fields(Target)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ...corpora.errors import UsageError
 from ...corpora.names import lookup
 from ...corpora.records import Candidate, Trial
 from ..pool import Pool, written
-from ..target import ProposerTarget, Target
+from ..target import ProposerTarget, Target, with_proposer
 from . import ATTACKS, Proposals
 from .openers import MASTER_KEYS, OTHERS
 
@@ -130,7 +130,8 @@ def _started(target: Target, rng: np.random.Generator, arms: str, *, append: boo
             continue
         if attack.kind not in (Target, ProposerTarget):
             raise UsageError(f"attack auto cannot have {name} in its arms, which needs more than the judge's verdicts")
-        running[attack.name.partition(":")[0]] = cast(Proposals, attack.start(target, stream))
+        seen = with_proposer(target) if attack.kind is ProposerTarget else target
+        running[attack.name.partition(":")[0]] = cast(Proposals, attack.start(seen, stream))
     return running
 
 

@@ -122,6 +122,9 @@ def read(run: Run, judge: str, attack: str, args: argparse.Namespace, seconds: f
         ).fetchall()
         (learning,) = store.db.execute("SELECT TOTAL(queries) FROM cells WHERE role = 'learn'").fetchone()
         (verdicts,) = store.db.execute("SELECT COUNT(*) FROM verdicts").fetchone()
+        failed = store.db.execute("SELECT DISTINCT error FROM cells WHERE state = 'failed'").fetchall()
+    for (error,) in failed:
+        print(f"{judge} {attack} failed: {error}", file=sys.stderr)
     cells = [cell for cell in cells if cell[0] in counted]
     by_problem: dict[str, list[int | None]] = {}
     for problem, _, _, found in cells:

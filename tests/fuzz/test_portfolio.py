@@ -8,9 +8,11 @@ import hoodwink
 import numpy as np
 import pytest
 from hoodwink.corpora.errors import UsageError
-from hoodwink.corpora.records import Verdict
+from hoodwink.corpora.records import Item, Trial, Truth, Verdict
+from hoodwink.fuzz.attacks import open_attack
 from hoodwink.fuzz.attacks.openers import MASTER_KEYS, OTHERS
 from hoodwink.fuzz.constraints import Constraints
+from hoodwink.fuzz.target import Target
 
 PIECES = [f" {a}{b}" for a in "bdfg" for b in ("an", "im", "up", "od", "ant", "ink", "und")] + [" q"]
 
@@ -162,3 +164,13 @@ def test_auto_gives_up_arms_whose_responses_are_all_refused(tmp_path):
     with run.store() as store:
         states = store.db.execute("SELECT state, queries FROM cells WHERE role = 'search'").fetchall()
     assert states == [("spent", 200)] * 2
+
+
+def test_auto_hands_the_proposer_to_arms_that_need_one(target_for, problems):
+    search = open_attack("auto:arms=beam").start(target_for(Target, problems[0]), np.random.default_rng(0))
+    batch, attacks = next(search), set()
+    for _ in range(60):
+        attacks |= {c.attack for c in batch}
+        verdict = Verdict(0.1, -3.0, False)
+        batch = search.send([Trial(c, Item(problems[0], c.text), verdict, Truth.WRONG) for c in batch])
+    assert attacks == {"known", "beam"}
