@@ -42,7 +42,7 @@ browser:
 		echo "no chromium: the browser tests are skipped"
 
 demo: $(READY)
-	$(BIN)/hoodwink attack --judge referee --corpus arithmetic --attacks none,openers,random \
+	$(BIN)/hoodwink attack --judge referee --corpus arithmetic --attacks none,openers,random,auto \
 		--problems 20 --budget 640 --seed 0 --out runs/demo
 
 test: $(READY) browser lint

@@ -1,7 +1,7 @@
 """hoodwink: finds inputs that fool an LLM judge, and proves that they are wrong.
 
     import hoodwink
-    run = hoodwink.attack("referee", "arithmetic", attacks=["openers", "random"], problems=20, seed=0)
+    run = hoodwink.attack("referee", "arithmetic", attacks=["openers", "auto"], problems=20, seed=0)
     hoodwink.report(run)
 
 Everything here is loaded when it is first used: importing hoodwink imports no torch.

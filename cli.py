@@ -66,7 +66,7 @@ def attack(
     corpus: Annotated[str, Parameter(help="Problems: see `hoodwink list corpora`.")] = "arithmetic",
     attacks: Annotated[
         str, Parameter(help="Attacks, comma-separated: see `hoodwink list attacks`.")
-    ] = "openers,random",
+    ] = "auto",
     problems: Annotated[
         int | None, Parameter(help="Problems to attack. [default: 20, or all of a smaller corpus]")
     ] = None,

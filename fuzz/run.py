@@ -73,7 +73,7 @@ def attack(
     judge: str | Judge | Callable[..., Any],
     corpus: str | Corpus = "arithmetic",
     *,
-    attacks: Sequence[str | Attack | Callable[..., Proposals]] = ("openers", "random"),
+    attacks: Sequence[str | Attack | Callable[..., Proposals]] = ("auto",),
     problems: int | None = None,
     budget: int = 640,
     seed: int = 0,
