@@ -166,6 +166,8 @@ class Victim:
 
     def margins(self, problem: Problem, texts: Sequence[str]) -> list[float]:
         """Log-odds of yes against no of each response, above the judge's threshold."""
+        if not texts:  # all of a call were repeats; a tokenizer fails on an empty list
+            return []
         self.turn_to(problem)
         known = len(self.prefix)
         cached: list[tuple[int, list[int]]] = []
