@@ -17,6 +17,7 @@ import torch
 from hoodwink import Item, Problem, Truth
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.oracles import open_oracle
+from hoodwink.fuzz.kinds import kind_of
 from hoodwink.judges.prompted import PromptedJudge
 
 
@@ -67,14 +68,9 @@ def confirmed(judge: PromptedJudge, problem: Problem, line: dict[str, Any]) -> d
     for queries, text, _ in line["accepted"]:
         [alone] = judge.score_afresh([Item(problem, text)])
         if alone.accepted and oracle.truth(problem, text) is Truth.WRONG:
-            return row | {"queries": queries, "text": text, "score": alone.score, "kind": kind(problem, text)}
+            return row | {"queries": queries, "text": text, "score": alone.score, "kind": kind_of(problem, text)}
         row["unconfirmed"] += 1
     return row
-
-
-def kind(problem: Problem, text: str) -> str | None:
-    """What kind of find a text is: the one place for it. None until `hoodwink.fuzz.kinds.kind_of` is there to ask."""
-    return None
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
