@@ -31,7 +31,7 @@ from .openers import MASTER_KEYS, OTHERS
 #: What is said to have proposed a known text.
 KNOWN_ARM = "known"
 
-ARMS = "genetic+words+chars+random+repeat+beam"
+ARMS = "surrogate+genetic+words+chars+random+repeat+beam"
 
 #: Known texts tried in one batch.
 KNOWN = 2
