@@ -503,14 +503,9 @@ def test_a_policys_words_are_common_ones_and_others():
 # On the real referee
 
 
-@pytest.fixture(scope="module")
-def eval_problems():
-    return hoodwink.corpus("arithmetic").sample(3, split="eval", seed=0)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", ["gcg:width=8", "beam:width=2:children=4"])
-def test_on_the_referee_the_best_margin_rises(spec, eval_problems, tmp_path):
+def test_on_the_referee_the_best_margin_rises(spec, tmp_path):
     run = hoodwink.attack("referee", attacks=[spec], problems=1, budget=40, shrink_budget=1, out=tmp_path)
     with run.store() as store:
         rows = store.db.execute(
@@ -521,4 +516,4 @@ def test_on_the_referee_the_best_margin_rises(spec, eval_problems, tmp_path):
     assert rows
     assert max(margin for *_, margin in rows) > max(first) or max(first) >= 0
     if spec.startswith("beam"):
-        assert all(float(op.removeprefix("extend ppl=")) < 1000 for _, op, _ in rows)
+        assert np.median([float(op.removeprefix("extend ppl=")) for _, op, _ in rows]) < 300

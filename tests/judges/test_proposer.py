@@ -106,8 +106,8 @@ def test_a_model_without_a_chat_format_is_asked_in_plain_words(proposer, model, 
 
 
 def plain_perplexity(model, tokenizer, text):
-    """exp of the mean negative log-probability, token by token."""
-    ids = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+    """exp of the mean negative log-probability, token by token, from where documents begin."""
+    ids = [tokenizer.convert_tokens_to_ids("<|endoftext|>"), *tokenizer(text, add_special_tokens=False)["input_ids"]]
     if len(ids) == 1:
         return 1.0
     with torch.inference_mode():
