@@ -64,9 +64,7 @@ def attack(
     *,
     judge: Annotated[str, Parameter(help="Judge to attack: see `hoodwink list judges`.")] = "referee",
     corpus: Annotated[str, Parameter(help="Problems: see `hoodwink list corpora`.")] = "arithmetic",
-    attacks: Annotated[
-        str, Parameter(help="Attacks, comma-separated: see `hoodwink list attacks`.")
-    ] = "auto",
+    attacks: Annotated[str, Parameter(help="Attacks, comma-separated: see `hoodwink list attacks`.")] = "auto",
     problems: Annotated[
         int | None, Parameter(help="Problems to attack. [default: 20, or all of a smaller corpus]")
     ] = None,
