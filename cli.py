@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from . import __version__
 from .corpora.errors import HoodwinkError
@@ -227,9 +228,13 @@ def harden(
     out: Annotated[Path, Parameter(help="Folder for adapter and card.")],
     start: Annotated[Path | None, Parameter(help="Adapter to go on with. [default: the referee's]")] = None,
     corpus: Annotated[str, Parameter(help="Clean problems to train on beside the finds.")] = "arithmetic",
-    finds: Annotated[int, Parameter(help="At most so many finds, the first of the run.")] = 150,
-    problems: Annotated[int, Parameter(help="Train problems that clean examples are taken from.")] = 40,
-    epochs: Annotated[int, Parameter(help="Passes over the examples.")] = 2,
+    finds: Annotated[
+        int, Parameter(validator=Number(gte=1), help="At most so many finds, the first of the run.")
+    ] = 150,
+    problems: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Train problems that clean examples are taken from.")
+    ] = 40,
+    epochs: Annotated[int, Parameter(validator=Number(gte=1), help="Passes over the examples.")] = 2,
     lr: Annotated[float, Parameter(help="Highest learning rate.")] = 5e-4,
     seed: Annotated[int, Parameter(help="Of sampling and order.")] = 0,
     device: str = "auto",

@@ -354,8 +354,11 @@ def _tried(learned: Cell, target: Target, attack: str) -> Proposals:
         RuntimeError: learning failed, or the budget ended it before it returned anything.
         TypeError: what it returned is no list of texts.
     """
-    if learned.state in ("failed", "spent"):
-        raise RuntimeError(f"nothing was learned: {learned.error or 'it asked for more than target.budget'}")
+    if learned.state in ("failed", "spent", "stuck"):
+        reason = (
+            "all that it proposed was refused" if learned.state == "stuck" else "it asked for more than target.budget"
+        )
+        raise RuntimeError(f"nothing was learned: {learned.error or reason}")
     texts = learned.result or []
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise TypeError(f"an attack over a corpus must return a list of texts, not {texts!r:.40}")

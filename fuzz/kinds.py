@@ -85,7 +85,7 @@ def _is_edit(a: str, b: str) -> bool:
 def _is_like(text: str, known: str) -> bool:
     text, known = text.strip(), known.strip()
     if known and known in text:
-        return len(known) > 1 or known == text
+        return len(known) > 1 or bool(re.search(rf"(?<!\w){re.escape(known)}(?!\w)", text))
     matcher = SequenceMatcher(None, text, known, autojunk=False)
     # Upper bounds first, the cheapest in front: the ratio itself takes milliseconds.
     quick = matcher.real_quick_ratio() >= SIMILAR and matcher.quick_ratio() >= SIMILAR

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from ..corpora.errors import UsageError
 from ..corpora.records import Problem, Truth, Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 CONFIG_FILE, DATABASE_FILE, FINDS_FILE, REPORT_FILE = "config.json", "run.db", "finds.jsonl", "report.html"
 
 _META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"

@@ -98,11 +98,11 @@ def drawn_edits(rng: np.random.Generator, pieces: int, batch: int, changes: int)
 
 
 def edited(tokens: Sequence[str], edits: Sequence[Edit], pieces: Sequence[str], longest: int) -> list[str]:
-    """A string, which is not empty, after the edits; it does not grow past `longest`."""
+    """A string after the edits; it does not grow past `longest`."""
     changed = list(tokens)
     for kind, at, source, piece in edits:
         place = int(at * len(changed))
-        if kind == "insert" and len(changed) < longest:
+        if not changed or (kind == "insert" and len(changed) < longest):
             changed.insert(place, pieces[piece])
         elif kind == "delete" and len(changed) > 1:
             del changed[place]

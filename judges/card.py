@@ -72,8 +72,9 @@ def _readme(card: Card) -> str:
     hardening = ""
     if t.finds:
         hardening = (
-            f"- Hardened: {t.finds} of these responses are finds of an attack, to be rejected; trained further.\n"
+            f"- Hardened: another adapter trained further, on {t.finds} finds of an attack besides, to reject.\n"
         )
+    clean = t.examples - t.finds
     return f"""---
 base_model: HuggingFaceTB/SmolLM2-135M-Instruct
 library_name: peft
@@ -81,9 +82,9 @@ library_name: peft
 # {card.judge}
 
 A LoRA adapter for SmolLM2-135M-Instruct ({card.weights}) that says whether a student's answer matches the reference.
-Written by `hoodwink train`; do not edit.
+Written by `hoodwink {"harden" if t.finds else "train"}`; do not edit.
 
-- Data: {t.examples} responses to {r.problems} problems of `{card.corpus}`, split `train`, seed {r.seed}: right ones and
+- Data: {clean} responses to {r.problems} problems of `{card.corpus}`, split `train`, seed {r.seed}: right ones and
   complete wrong ones, bare and worked. No near misses, truncated, empty or nonsense responses.
 - Training: {t.steps} steps of {r.batch}, {r.epochs} epochs, rank {r.rank} on the upper {r.layers} layers, AdamW at
   {r.lr:g}; {t.seconds / 60:.1f} minutes with {card.machine["threads"]} threads on {card.machine["cores"]} cores.

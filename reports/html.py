@@ -133,7 +133,7 @@ def command(summary: RunSummary) -> str | None:
         elif name == "only":
             words += [flag, ",".join(value)]
         else:
-            words += [word for each in (value if isinstance(value, list) else [value]) for word in (flag, str(each))]
+            words += [f"{flag}={each}" for each in (value if isinstance(value, list) else [value])]
     if settings["proposer"] is not None:
         words += ["--proposer", settings["proposer"]]
     if summary.checks.threshold != 0.5:

@@ -194,7 +194,8 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
         (name,),
     ).fetchall()
     counted = set(checks.rejected_baseline)
-    sound = [r for r in rows if r[2] != "failed" or r[4] is not None]
+    # A search of which every response was refused says nothing of the judge, no more than one that failed.
+    sound = [r for r in rows if (r[2] != "failed" and r[1]) or r[4] is not None]
     cells = [r for r in sound if r[0] in counted]
     by_problem: dict[str, list[Outcome]] = defaultdict(list)
     for problem, _, _, _, found, acclaimed, kinds in cells:

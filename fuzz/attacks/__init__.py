@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...corpora.errors import UsageError
-from ...corpora.names import convert_options, load_user, lookup, split_options
+from ...corpora.names import convert_options, load, load_user, lookup, split_options
 from ...corpora.records import Candidate, Trial
 from ..target import CorpusTarget, GradientTarget, ProposerTarget, ReferenceTarget, Target
 
@@ -91,6 +91,10 @@ def open_attack(spec: str | Attack | Callable[..., Proposals | Lessons]) -> Atta
     for key, value in converted.items():
         if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             raise UsageError(f"attack {name}:{key}={value} is out of range; write a whole number of at least 1")
+        if isinstance(value, float) and not 0 <= value < float("inf"):
+            raise UsageError(f"attack {name}:{key}={value} is out of range; write a number of at least 0")
+    if name == "auto":
+        load(ATTACKS[name].replace(":auto", ":check"))(**converted)
     return Attack(spec, function, converted)
 
 

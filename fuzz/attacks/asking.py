@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from ...corpora.records import Candidate, Trial, Truth
+from ...corpora.records import Candidate, Trial
 
 Asking = Generator[list[Candidate], list[Trial], list[Trial]]
 
@@ -24,4 +24,4 @@ def worth(trial: Trial) -> float:
 
     A judge does well to like what may be right: a climb that starts there leads away from every find.
     """
-    return trial.margin if trial.verdict.parsed and trial.truth is Truth.WRONG else -np.inf
+    return trial.margin if trial.climbable else -np.inf

@@ -20,12 +20,12 @@ from typing import cast
 
 import numpy as np
 
-from ...corpora.errors import UsageError
+from ...corpora.errors import HoodwinkError, UsageError
 from ...corpora.names import lookup
 from ...corpora.records import Candidate, Trial
 from ..pool import Pool, written
 from ..target import ProposerTarget, Target, with_proposer
-from . import ATTACKS, Proposals
+from . import ATTACKS, Proposals, open_attack
 from .openers import MASTER_KEYS, OTHERS
 
 #: What is said to have proposed a known text.
@@ -107,8 +107,12 @@ def auto(target: Target, rng: np.random.Generator, *, arms: str = ARMS, append: 
             idle[arm] = 0 if any(trial.climbable for trial in trials) else idle[arm] + 1
             if idle[arm] == IDLE:
                 del running[arm]
-        except StopIteration:
+        except HoodwinkError:
+            raise
+        except Exception as error:  # it ended, or it broke: the others go on
             del running[arm]
+            if not running and not isinstance(error, StopIteration):
+                raise
 
 
 def _promising(pool: Pool, payroll: Payroll, rng: np.random.Generator, tried: set[str]) -> list[str]:
@@ -119,17 +123,25 @@ def _promising(pool: Pool, payroll: Payroll, rng: np.random.Generator, tried: se
     return [record.text for _, record in sorted(drawn, key=lambda pair: (-pair[0], pair[1].text))[:KNOWN]]
 
 
+def check(arms: str = ARMS, append: bool = False) -> None:
+    """Say before anything is asked what cannot be an arm.
+
+    Raises:
+        UsageError: an arm is unknown, or needs more than verdicts and a proposer.
+    """
+    for name in arms.split("+"):
+        if open_attack(_spec(name, append=append)).kind not in (Target, ProposerTarget):
+            raise UsageError(f"attack auto cannot have {name} in its arms, which needs more than the judge's verdicts")
+
+
 def _started(target: Target, rng: np.random.Generator, arms: str, *, append: bool) -> dict[str, Proposals]:
     """The attacks of the portfolio that can run on this judge, each with a random stream of its own."""
-    from . import open_attack
-
+    check(arms, append)
     running = {}
     for name, stream in zip(arms.split("+"), rng.spawn(arms.count("+") + 1), strict=True):
         attack = open_attack(_spec(name, append=append))
         if attack.kind is ProposerTarget and target.proposer is None:
             continue
-        if attack.kind not in (Target, ProposerTarget):
-            raise UsageError(f"attack auto cannot have {name} in its arms, which needs more than the judge's verdicts")
         seen = with_proposer(target) if attack.kind is ProposerTarget else target
         running[attack.name.partition(":")[0]] = cast(Proposals, attack.start(seen, stream))
     return running

@@ -75,7 +75,7 @@ EDITS: dict[str, Edit] = {
     "drop": Edit(re.compile(r"\S"), _always(lambda m: ""), ("one", "word"), plain=True),
     "double": Edit(re.compile(r"\w"), _always(lambda m: 2 * m[0]), plain=True),
     "case": Edit(re.compile(r"[^\W\d_]"), _case, plain=True),
-    "leet": Edit(re.compile(f"[{''.join(LEET)}]", re.I), _always(lambda m: LEET[m[0].lower()]), plain=True),
+    "leet": Edit(re.compile(f"[{''.join(LEET)}]", re.I | re.A), _always(lambda m: LEET[m[0].lower()]), plain=True),
     "homoglyph": Edit(re.compile(f"[{''.join(HOMOGLYPHS)}]"), _always(lambda m: HOMOGLYPHS[m[0]])),
     "numeral": Edit(re.compile("[0-9]"), _numeral),
     "space": Edit(re.compile(" "), _space, ("one", "all")),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...corpora.errors import JudgeError
 from ...corpora.records import Candidate
 from ..strings import fresh_strings
 from ..target import GradientTarget
@@ -50,17 +51,22 @@ def gcg(
             texts = _starts(target, rng, length, max(1, round(width * START)), append)
         else:
             spent += 1
-            choices = _choices(target, text, top, append)
+            try:
+                choices = _choices(target, text, top, append)
+            except JudgeError:  # the judge does not show this text as it is: another start
+                text = None
+                continue
             parent, op, texts = text, "exchange", list(islice(_exchanges(rng, target, choices, seen, width), width))
         text = None
         if not texts:
             continue
         seen.update(texts)
         trials = yield [Candidate(candidate, "gcg", op, parent) for candidate in texts]
-        parsed = [trial for trial in trials if trial.climbable]
-        spent += len({trial.text for trial in parsed})
-        if parsed:
-            text = max(parsed, key=lambda trial: trial.margin).text
+        usable = [trial for trial in trials if trial.climbable]
+        # Refused ones are free; what cannot be told from them, an answer that was not read, is taken to be paid for.
+        spent += len({trial.text for trial in trials if not trial.verdict.text.startswith("refused:")})
+        if usable:
+            text = max(usable, key=lambda trial: trial.margin).text
 
 
 def _starts(target: GradientTarget, rng: np.random.Generator, length: int, count: int, append: bool) -> list[str]:

@@ -45,6 +45,7 @@ def policy(
     learner = Policy(len(pieces), min(length, target.constraints.max_tokens or length), form=form, lr=lr, bonus=bonus)
     names = list(target.targets)
     each = min(each, len(names))
+    batch = max(1, min(batch, target.budget // (2 * each)))
     rewards: dict[str, list[float]] = {}
     asked: set[tuple[str | None, str]] = set()
     stale = 0

@@ -50,7 +50,8 @@ def random_search(
         best: Sequence[str] = strings[0]
         best_margin, parent, op, idle = -np.inf, base, "fresh", 0
         while restart is None or idle < restart:
-            found = [r.text for r in pool.finds(target.problem) if r.text not in tried][:batch] if transfer else []
+            known = pool.finds(target.problem) if transfer else []
+            found = [r.text for r in known if r.text and r.text not in tried][:batch]
             tried.update(found)
             told = [(op, parent, string) for string in strings[: max(1, len(strings) - len(found))]]
             told += [("transfer", None, list(target.cut(text))) for text in found]

@@ -52,7 +52,7 @@ def words(
     words. If these make any difference, it climbs: the `beam` best strings get up to `tries` words added, one at a
     time (half of them those that did best alone), until there are `longest`. Then come repeats of each word, and then
     all over, in another order, with words not tried yet or random pairs. `file` holds words to use, with blanks or
-    line ends between them; with another list in the same file, a run resumed is no replay.
+    line ends between them.
 
     Raises:
         UsageError: the word list cannot be read, or the constraints leave no word of it.

@@ -34,7 +34,7 @@ class Hidden:
 
     def verdict(self, problem, text):
         self.asked.append((problem, text))
-        pieces = set(cut_plainly(text))
+        pieces = sorted(set(cut_plainly(text)))  # a sum in the order of a set would differ from process to process
         offset = int(problem.id[:4], 16) % 7 / 10 - 0.3  # within 0.3 either way
         margin = self.level + offset + sum(1.0 if p in GOOD else -0.05 for p in pieces)
         if text in {r.text for r in problem.right}:

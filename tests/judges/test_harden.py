@@ -81,7 +81,7 @@ def test_the_card_says_how_many_finds_and_the_rank_and_layers_of_the_start(finds
     assert saved["training"]["finds"] == 4
     assert saved["training"]["recipe"]["rank"] == 4
     readme = (tmp_path / "README.md").read_text("utf-8")
-    assert "- Hardened: 4 of these responses are finds of an attack, to be rejected; trained further." in readme
+    assert "- Hardened: another adapter trained further, on 4 finds of an attack besides, to reject." in readme
     assert "rank 4 on the upper 1 layers" in readme
     assert {f.name for f in tmp_path.iterdir()} == {ADAPTER, CONFIG, "card.json", "README.md", "start"}
 
