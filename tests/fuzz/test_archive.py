@@ -11,7 +11,7 @@ import pytest
 from hoodwink.fuzz import archive
 from hoodwink.fuzz.archive import Specimen, diversity, evenness
 from hoodwink.fuzz.traits import CHARACTERS, LENGTHS, traits
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HOSTILE = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
@@ -130,6 +130,7 @@ def test_hostile_texts_are_sorted_like_others():
 TEXT = st.text(st.sampled_from("ab 1?é\n\x00"), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("pqr"), TEXT, TEXT), max_size=12))
 def test_every_find_is_in_one_mode_and_one_cell(rows):
     some = [Specimen(problem, "a", response, shrunk) for problem, response, shrunk in rows]

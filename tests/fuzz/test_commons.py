@@ -8,7 +8,7 @@ from hoodwink.corpora.records import Candidate, Item, Trial, Truth, Verdict
 from hoodwink.fuzz import pool as pools
 from hoodwink.fuzz.commons import Commons
 from hoodwink.fuzz.pool import KEPT, Pool, written
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PROBLEMS = Arithmetic().sample(3, seed=3)
@@ -176,6 +176,7 @@ def margin(problem, text):
     return (5 * TEXTS.index(text) + 4 * problem) % 9 * 3 + problem - 17
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_the_pool_is_the_plain_one_after_any_steps(steps):
     with pytest.MonkeyPatch.context() as patch:

@@ -214,6 +214,16 @@ def test_refused_candidates_cost_no_query_and_come_back_unparsed_in_their_place(
     assert {"ab", "cd", "ef", "gh"} <= set(judge.asked)
 
 
+@pytest.mark.parametrize("attack", ["random", "genetic", "surrogate", "elites"])
+def test_a_search_spends_its_budget_on_strings_as_short_as_they_have_to_be(tmp_path, attack):
+    judge = Listening()
+    judge.pieces = lambda: [f" {a}{b}" for a in "bdfg" for b in "aeiou"]
+    limits = Constraints(max_tokens=3)
+    run = hoodwink.attack(judge, attacks=[attack], problems=1, budget=90, constraints=limits, out=tmp_path)
+    assert cells(run) == [("spent", 90)]
+    assert max(len(cut_plainly(text)) for _, _, text in asked(run)) == 3
+
+
 def test_a_search_of_which_everything_is_refused_is_stuck(tmp_path):
     def always(target, rng):
         for at in range(10**6):

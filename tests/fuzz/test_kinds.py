@@ -7,7 +7,7 @@ import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import COMPLETE, Problem, Response
 from hoodwink.fuzz.kinds import KINDS, is_near, kind_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 WRONG = (
@@ -148,12 +148,14 @@ def test_near_misses_of_the_corpus_are_near_misses():
 DIGITS = st.text("0123456789", min_size=1, max_size=7)
 
 
+@settings(deadline=None)
 @given(DIGITS, DIGITS)
 def test_nearness_is_symmetric(a, b):
     assert is_near(a, b) is is_near(b, a)
     assert is_near(a, a)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(0, 7), st.sampled_from("0123456789"), st.sampled_from("idrs"))
 def test_every_single_edit_of_the_digits_is_near_both_ways(number, place, digit, edit):
     digits = str(number)
@@ -169,6 +171,7 @@ def test_every_single_edit_of_the_digits_is_near_both_ways(number, place, digit,
         assert is_near(edited, digits)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_every_text_has_one_of_the_kinds(text):
     assert kind_of(problem(), text) in KINDS

@@ -26,7 +26,7 @@ def strings(count, seed):
 
 def margin(pieces, problem):
     """A hidden weight for each piece, each counted once, and an offset for each problem."""
-    return sum(WEIGHTS[piece] for piece in set(pieces)) - 3.0 * problem
+    return sum(WEIGHTS[piece] for piece in dict.fromkeys(pieces)) - 3.0 * problem
 
 
 def trial(number, pieces, value, *, truth=Truth.WRONG, parsed=True):

@@ -34,7 +34,7 @@ class Hidden:
 
     def verdict(self, problem, text):
         self.asked.append((problem, text))
-        pieces = sorted(set(cut_plainly(text)))  # a sum in the order of a set would differ from process to process
+        pieces = dict.fromkeys(cut_plainly(text))  # a set would be added up in another order in every process
         offset = int(problem.id[:4], 16) % 7 / 10 - 0.3  # within 0.3 either way
         margin = self.level + offset + sum(1.0 if p in GOOD else -0.05 for p in pieces)
         if text in {r.text for r in problem.right}:
@@ -105,9 +105,9 @@ def test_learned_responses_are_tried_on_every_problem_in_order(tmp_path):
 
 def test_the_best_learned_comes_first(tmp_path):
     judge = Hidden(accepts=False)
-    run = hoodwink.attack(judge, attacks=["universal:length=4"], problems=1, budget=600, out=tmp_path)
+    run = hoodwink.attack(judge, attacks=["universal:length=6"], problems=1, budget=900, out=tmp_path)
     counts = [len(set(cut_plainly(text)) & set(GOOD)) for *_, text in trials(run, "search")]
-    assert counts[0] == max(counts) >= 3
+    assert counts[0] == max(counts) == len(GOOD)
 
 
 def test_the_same_call_learns_the_same_and_another_seed_something_else(tmp_path):
