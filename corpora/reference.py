@@ -183,7 +183,7 @@ def _quantity(text: str, words: str, reading: Reading, value: Value, odd: bool) 
     short, long = _spelt(size(value), value < 0)
     patterns = [_joined(w, _GAP) for w in map(_decimal, writable) if w]
     if value.denominator > 1 and reading.kind == "fraction":  # 3:4, 3 of 4
-        patterns.append(rf"(?<!\d){size(value).numerator}\s?(?::|\*|of)\s?{value.denominator}(?!\d)")
+        patterns.append(rf"(?<!\d){size(value).numerator}\s?(?::|/|\*|of)\s?{value.denominator}(?!\d)")
     return Reference(
         text,
         words,

@@ -745,3 +745,8 @@ def test_long_hostile_text_does_not_hang(piece: str) -> None:
 def test_a_point_before_a_fraction_does_not_hide_it(text):
     problem = Problem.make(family="x", question="q", reference="1/30")
     assert ExactOracle().rule(problem, text).truth is not Truth.WRONG
+
+
+@pytest.mark.parametrize("text", ["\n1/30 \nCUBED", "1/30 cubed", "1 / 30^3"])
+def test_a_fraction_before_a_power_is_not_taken_for_wrong(text: str) -> None:
+    assert rule("1/30", text).truth is Truth.UNSURE
