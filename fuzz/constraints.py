@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -64,7 +64,7 @@ class Constraints:
 
     def to_json(self) -> dict[str, Any]:
         """What is asked for, without what is not."""
-        asked = {name: value for name in _NAMES if (value := getattr(self, name)) != getattr(Constraints, name)}
+        asked = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
 
     @cached_property
@@ -92,9 +92,6 @@ class Constraints:
         if self.ascii_only and not _is_plain(piece):
             return False
         return not any(pattern == re.escape(pattern) and pattern in piece for pattern in self.forbid)
-
-
-_NAMES = ("max_chars", "max_tokens", "ascii_only", "keep_wrong", "max_perplexity", "only", "forbid")
 
 
 def _is_plain(text: str) -> bool:

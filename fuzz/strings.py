@@ -30,9 +30,11 @@ class Breeder:
 
     def fresh(self, length: int) -> String:
         """Random pieces."""
-        return tuple(
-            self.pieces[i] for i in self.rng.integers(len(self.pieces), size=min(length, self.longest)).tolist()
-        )
+        return tuple(fresh_strings(self.rng, self.pieces, 1, min(length, self.longest))[0])
+
+    def parent(self, ranked: Sequence[str], rank: float) -> str:
+        """One of some texts, best first: ranks fall off exponentially, and about `rank` of them are taken often."""
+        return ranked[min(int(self.rng.exponential(rank)), len(ranked) - 1)]
 
     def child(self, parent: Sequence[str], donors: Sequence[Sequence[str]]) -> String:
         """A parent with a few changes, some of them with pieces or ends of donors."""

@@ -99,7 +99,7 @@ class ReferenceTarget(Target):
 
 @dataclass(frozen=True, slots=True)
 class ProposerTarget(Target):
-    """A target for attacks that cannot do without a proposer: `fluent` is it."""
+    """A target for attacks that cannot do without a proposer."""
 
     def continuations(self, answers: Sequence[str], count: int) -> list[list[Continuation]]:
         """The likeliest next pieces of each answer begun; see `Proposer.continuations`."""

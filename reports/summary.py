@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -118,26 +118,7 @@ class RunSummary:
 
 
 def _attack_json(attack: AttackSummary) -> dict[str, Any]:
-    names = [
-        "name",
-        "problems",
-        "excluded",
-        "fooled",
-        "acclaimed",
-        "asr",
-        "asr_ci",
-        "kinds",
-        "nonsense",
-        "nonsense_ci",
-        "queries_median",
-        "queries_total",
-        "learning",
-        "verdicts",
-        "seconds",
-        "failed",
-        "curve",
-    ]
-    return {name: getattr(attack, name) for name in names}
+    return {f.name: getattr(attack, f.name) for f in fields(attack)}
 
 
 def summarise(run: Run) -> RunSummary:

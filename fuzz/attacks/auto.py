@@ -25,7 +25,7 @@ from ...corpora.names import lookup
 from ...corpora.records import Candidate, Trial
 from ..pool import Pool, written
 from ..target import ProposerTarget, Target, with_proposer
-from . import ATTACKS, Proposals, open_attack
+from . import ATTACKS, Attack, Proposals, open_attack
 from .openers import MASTER_KEYS, OTHERS
 
 #: What is said to have proposed a known text.
@@ -124,22 +124,30 @@ def _promising(pool: Pool, payroll: Payroll, rng: np.random.Generator, tried: se
 
 
 def check(arms: str = ARMS, append: bool = False) -> None:
-    """Say before anything is asked what cannot be an arm.
+    """Say before anything is asked what cannot be an arm; see `_opened`."""
+    _opened(arms, append=append)
+
+
+def _opened(arms: str, *, append: bool) -> list[Attack]:
+    """The attacks of the portfolio.
 
     Raises:
         UsageError: an arm is unknown, or needs more than verdicts and a proposer.
     """
+    opened = []
     for name in arms.split("+"):
-        if open_attack(_spec(name, append=append)).kind not in (Target, ProposerTarget):
+        attack = open_attack(_spec(name, append=append))
+        if attack.kind not in (Target, ProposerTarget):
             raise UsageError(f"attack auto cannot have {name} in its arms, which needs more than the judge's verdicts")
+        opened.append(attack)
+    return opened
 
 
 def _started(target: Target, rng: np.random.Generator, arms: str, *, append: bool) -> dict[str, Proposals]:
     """The attacks of the portfolio that can run on this judge, each with a random stream of its own."""
-    check(arms, append)
     running = {}
-    for name, stream in zip(arms.split("+"), rng.spawn(arms.count("+") + 1), strict=True):
-        attack = open_attack(_spec(name, append=append))
+    attacks = _opened(arms, append=append)
+    for attack, stream in zip(attacks, rng.spawn(len(attacks)), strict=True):
         if attack.kind is ProposerTarget and target.proposer is None:
             continue
         seen = with_proposer(target) if attack.kind is ProposerTarget else target

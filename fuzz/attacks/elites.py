@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...corpora.records import Candidate, Trial
+from ...corpora.records import Trial
 from ..pool import Pool, written
 from ..strings import Breeder, String
 from ..target import Target
 from ..traits import Cell, traits
 from . import Proposals
-from .genetic import TRIES, beginnings
+from .genetic import TRIES, Parents, beginnings, proposed
 from .repeat import batches
 
 
@@ -53,10 +53,10 @@ def elites(
     everyone = target.commons.everyone.get(Pool)
     shapes = batches(target, rng, batch)
     fed: set[str] = set()
-    parents: dict[str, str | None] = dict.fromkeys(beginnings())
+    parents: Parents = dict.fromkeys(beginnings())
     while True:
         fed.update(parents)
-        trials = yield [Candidate(target.place(t, append=append), "elites", _op(p), p) for t, p in parents.items()]
+        trials = yield proposed(target, "elites", parents, "given", append=append)
         _sort(grid, target, trials, fluency=fluency)
         given = [t for t in _given(everyone, target.problem) if t not in fed][: batch // 4]
         parents = dict.fromkeys(given)
@@ -96,7 +96,3 @@ def _child(breeder: Breeder, parent: String, donors: Sequence[String]) -> str:
     if share < 0.3 and donors:
         return "".join((parent + donors[int(breeder.rng.integers(len(donors)))])[: breeder.longest])
     return "".join(breeder.child(parent, donors))
-
-
-def _op(parent: str | None) -> str:
-    return "breed" if parent is not None else "given"

@@ -20,6 +20,9 @@ from ..target import Target
 from . import Proposals
 from .openers import MASTER_KEYS, OTHERS
 
+#: Texts to propose, each with the text that it was bred from, if it was.
+Parents = dict[str, str | None]
+
 #: Words and signs that strings of the first population repeat: judges of answers have seen few such texts.
 REPEATED = (" is", " the", " answer", " yes", " OK.", ".", " so")
 TIMES = (3, 8)
@@ -32,7 +35,6 @@ DONORS = 3
 
 #: At most so many strings of other problems are tried as they are in one batch, each with this chance.
 MIGRANTS, CHANCE = 2, 0.5
-
 
 #: Children bred at most for each that is wanted: where nearly all have been tried, a batch is smaller.
 TRIES = 20
@@ -51,17 +53,12 @@ def genetic(
     breeder = Breeder(target.pieces, rng, target.longest(longest))
     pool = target.commons.get(Pool)
     tried: set[str] = set()
-    texts = [*beginnings(), *("".join(breeder.fresh(length)) for _ in range(batch))]
-    parents: dict[str, str | None] = dict.fromkeys(texts)
+    fresh = ["".join(breeder.fresh(length)) for _ in range(batch)]
+    parents: Parents = dict.fromkeys([*beginnings(), *fresh])
     op = "start"
     while True:
-        tried.update(texts)
-        yield [
-            Candidate(
-                target.place(text, append=append), "genetic", op if parents[text] is None else "breed", parents[text]
-            )
-            for text in texts
-        ]
+        tried.update(parents)
+        yield proposed(target, "genetic", parents, op, append=append)
         migrants = [t for t in pool.others(target.problem) if t not in tried and rng.random() < CHANCE][:MIGRANTS]
         parents = dict.fromkeys(migrants)
         population = pool.best(target.problem)
@@ -70,7 +67,15 @@ def genetic(
                 parents[child] = target.place(parent, append=append)
             if len(parents) >= batch:
                 break
-        texts, op = list(parents), "migrate"
+        op = "migrate"
+
+
+def proposed(target: Target, attack: str, parents: Parents, op: str, *, append: bool) -> list[Candidate]:
+    """Texts as candidates: `breed` where they have a parent, else `op`."""
+    return [
+        Candidate(target.place(text, append=append), attack, op if parent is None else "breed", parent)
+        for text, parent in parents.items()
+    ]
 
 
 def beginnings() -> Iterator[str]:
@@ -88,6 +93,6 @@ def children(target: Target, breeder: Breeder, pool: Pool, population: list[str]
         if not population:
             yield "".join(breeder.fresh(8)), ""
             continue
-        parent = population[min(int(breeder.rng.exponential(RANK)), len(population) - 1)]
+        parent = breeder.parent(population, RANK)
         string = known.setdefault(parent, tuple(target.cut(parent)))
         yield "".join(breeder.child(string, donors)), parent

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...corpora.records import Candidate
 from ..pool import Pool
 from ..strings import Breeder
 from ..surrogates import Surrogate
 from ..target import Target
 from . import Proposals
-from .genetic import TRIES, beginnings, children
+from .genetic import TRIES, Parents, beginnings, children, proposed
 
 #: Children bred for each that is asked about.
 CHOICE = 6
@@ -41,11 +40,11 @@ def surrogate(
     breeder = Breeder(target.pieces, rng, target.longest(longest))
     pool = target.commons.get(Pool)
     model = target.commons.get(lambda: _made(target, knowledge), key=Surrogate)
-    parents: dict[str, str | None] = dict.fromkeys(beginnings())
+    parents: Parents = dict.fromkeys(beginnings())
     tried: set[str] = set()
     while True:
         tried.update(parents)
-        yield [Candidate(target.place(t, append=append), "surrogate", _op(p), p) for t, p in parents.items()]
+        yield proposed(target, "surrogate", parents, "given", append=append)
         others = [t for t in pool.others(target.problem) if t not in tried][:1]
         bred: dict[str, str] = {}
         bred_here = children(target, breeder, pool, pool.best(target.problem))
@@ -58,10 +57,6 @@ def surrogate(
         left = list(bred)[ANYHOW:]
         left.sort(key=lambda text: -model.predict(target.cut(text), curious=curious))
         parents = dict.fromkeys(others) | {t: bred[t] for t in (anyhow + left)[: batch - len(others)]}
-
-
-def _op(parent: str | None) -> str:
-    return "breed" if parent is not None else "given"
 
 
 def _made(target: Target, knowledge: Path | None) -> Surrogate:

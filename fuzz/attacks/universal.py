@@ -17,13 +17,16 @@ from ..pool import written
 from ..strings import Breeder
 from ..target import CorpusTarget, cut_plainly
 from . import Lessons
-from .genetic import beginnings
+from .genetic import TRIES, beginnings
 
 #: Margins count up to here: a string shall be accepted everywhere, not praised somewhere.
 ENOUGH = 1.0
 
 #: Strings that go on being bred, and responses that are learned in the end.
 KEPT, LEARNED = 12, 5
+
+#: About so many of the best are bred often.
+RANK = 3.0
 
 #: Problems that a new string is tried on first.
 HEAT = 2
@@ -131,8 +134,8 @@ def _children(
 ) -> list[tuple[str, str]]:
     """New strings, each with its parent; parents by rank."""
     found: dict[str, str] = {}
-    for _ in range(20 * batch):
-        parent = ranked[min(int(breeder.rng.exponential(3.0)), len(ranked) - 1)]
+    for _ in range(TRIES * batch):
+        parent = breeder.parent(ranked, RANK)
         child = "".join(breeder.child(tuple(cut(parent)), donors))
         if child not in scores.margins and len(cut(child)) <= breeder.longest:
             found.setdefault(child, parent)
