@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from .judges.judge import Judge
     from .judges.judge import open_judge as judge
     from .judges.training import train
-    from .reports.html import report
-    from .reports.summary import summarise
+    from .reports.views import report, summarise
 
 _LAZY = {
     "Candidate": "corpora.records:Candidate",
@@ -47,8 +46,8 @@ _LAZY = {
     "corpus": "corpora.corpus:open_corpus",
     "judge": "judges.judge:open_judge",
     "load_run": "fuzz.run:load_run",
-    "report": "reports.html:report",
-    "summarise": "reports.summary:summarise",
+    "report": "reports.views:report",
+    "summarise": "reports.views:summarise",
     "train": "judges.training:train",
 }
 

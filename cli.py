@@ -10,7 +10,6 @@ import json
 import os
 import sqlite3
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +18,7 @@ from cyclopts.validators import Number
 
 from . import __version__
 from .corpora.errors import HoodwinkError
+from .options import NO_LIMITS, Device, Dtype, Limits, Out, Threads, Threshold, constraints, open_named
 
 app = App(
     name="hoodwink",
@@ -29,35 +29,6 @@ app = App(
 )
 app["--help"].group = "Options"
 app["--version"].group = "Options"
-
-Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command on it goes on where it stopped.")]
-Threshold = Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")]
-Device = Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")]
-Dtype = Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is asked of every response that is tried."""
-
-    only: Annotated[
-        str | None,
-        Parameter(help="Kinds of responses to try, comma-separated: nonsense, wrong answer, near miss, injection."),
-    ] = None
-    max_chars: Annotated[int | None, Parameter(help="Most characters of a response.")] = None
-    max_tokens: Annotated[int | None, Parameter(help="Most tokens of a response.")] = None
-    ascii_only: Annotated[bool, Parameter(negative=(), help="Printable ASCII alone.")] = False
-    keep_wrong: Annotated[bool, Parameter(negative=(), help="The plain wrong answer stays in it.")] = False
-    max_perplexity: Annotated[float | None, Parameter(help="Highest perplexity under the proposer.")] = None
-    forbid: Annotated[
-        tuple[str, ...], Parameter(negative=(), help="Regular expression that may not match; may be given again.")
-    ] = ()
-
-
-NO_LIMITS = Limits()
-Threads = Annotated[
-    int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
-]
 
 
 @app.command
@@ -95,12 +66,12 @@ def attack(
         hoodwink attack --judge python:my_judges:grade --corpus file:problems.jsonl
     """
     from .fuzz.run import attack as call
-    from .reports.html import report as write_report
     from .reports.progress import AttackProgress
     from .reports.summary import summarise
     from .reports.text import render_summary, write
+    from .reports.views import report as write_report
 
-    judging = _judge(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
     with AttackProgress(_errors()) as display:
         run = call(
             judging,
@@ -113,7 +84,7 @@ def attack(
             goal=goal,
             split=split,
             shrink_budget=shrink_budget,
-            constraints=_constraints(limits),
+            constraints=constraints(limits),
             proposer=proposer,
             out=out,
             on_checks=lambda checks: display.checks(judging.name, checks),
@@ -131,7 +102,7 @@ def report(
 ) -> int:
     """Write a run's HTML report, from its folder alone."""
     from .fuzz.run import load_run
-    from .reports.html import report as call
+    from .reports.views import report as call
 
     print(call(load_run(run), to=to))
     return 0
@@ -143,14 +114,16 @@ def show(
 ) -> int:
     """Print a run's results, from its folder alone."""
     from .fuzz.run import load_run
-    from .reports.summary import summarise
-    from .reports.text import render_summary, write
+    from .reports.text import write
+    from .reports.views import view_of
 
-    summary = summarise(load_run(run))
+    loaded = load_run(run)
+    view = view_of(loaded)
+    summary = view.summarise(loaded)
     if json:
         _print_json(summary.to_json())
     else:
-        write(_output(), render_summary(summary))
+        write(_output(), view.text(summary))
     return 0
 
 
@@ -173,7 +146,7 @@ def check(
     from .fuzz.run import check as call
     from .reports.text import render_checks, render_kinds, write
 
-    judging = _judge(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
     name, checks = call(judging, corpus, problems=problems, seed=seed)
     if json:
         _print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json()})
@@ -299,23 +272,6 @@ def run(tokens: list[str]) -> int:
         return _fail(f"{error.strerror or error}{where}; the same command goes on from here", 3)
     except sqlite3.Error as error:  # a full disk, most of the time
         return _fail(f"cannot use the run's run.db: {error}; the same command goes on from here", 3)
-
-
-def _judge(spec: str, **options: Any) -> Any:
-    """The judge of that name, with the options that were given."""
-    from .judges.judge import open_judge
-
-    return open_judge(spec, **{name: value for name, value in options.items() if value is not None})
-
-
-def _constraints(limits: Limits) -> Any:
-    """The constraints that were asked for on the command line."""
-    from .fuzz.constraints import Constraints
-    from .fuzz.kinds import KINDS
-
-    asked = asdict(limits)
-    asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
-    return Constraints(**asked)
 
 
 def _fail(message: str, code: int) -> int:

@@ -67,7 +67,7 @@ def test_data_is_in_it(names: set[str]) -> None:
     expected = set().union(*map(shipped, data))
     assert {
         "hoodwink/py.typed",
-        "hoodwink/reports/templates/report.css",
+        "hoodwink/reports/templates/page.css",
         "hoodwink/judges/prompts/match.jinja",
     } <= expected
     assert {n for n in names if not n.endswith(".py") and n.startswith("hoodwink/")} == expected

@@ -1,0 +1,55 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command on it goes on where it stopped.")]
+Threshold = Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")]
+Device = Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")]
+Dtype = Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is asked of every response that is tried."""
+
+    only: Annotated[
+        str | None,
+        Parameter(help="Kinds of responses to try, comma-separated: nonsense, wrong answer, near miss, injection."),
+    ] = None
+    max_chars: Annotated[int | None, Parameter(help="Most characters of a response.")] = None
+    max_tokens: Annotated[int | None, Parameter(help="Most tokens of a response.")] = None
+    ascii_only: Annotated[bool, Parameter(negative=(), help="Printable ASCII alone.")] = False
+    keep_wrong: Annotated[bool, Parameter(negative=(), help="The plain wrong answer stays in it.")] = False
+    max_perplexity: Annotated[float | None, Parameter(help="Highest perplexity under the proposer.")] = None
+    forbid: Annotated[
+        tuple[str, ...], Parameter(negative=(), help="Regular expression that may not match; may be given again.")
+    ] = ()
+
+
+NO_LIMITS = Limits()
+Threads = Annotated[
+    int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
+]
+
+
+def open_named(spec: str, **options: Any) -> Any:
+    """The judge of that name, with the options that were given."""
+    from .judges.judge import open_judge
+
+    return open_judge(spec, **{name: value for name, value in options.items() if value is not None})
+
+
+def constraints(limits: Limits) -> Any:
+    """The constraints that were asked for on the command line."""
+    from .fuzz.constraints import Constraints
+    from .fuzz.kinds import KINDS
+
+    asked = asdict(limits)
+    asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
+    return Constraints(**asked)

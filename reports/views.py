@@ -1,0 +1,71 @@
+"""What is shown of a run: for each kind of run its numbers, its text for the terminal, and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import RenderableType
+
+from ..corpora.errors import UsageError
+from ..corpora.names import lookup
+from ..fuzz.run import Run
+from ..fuzz.store import write_atomically
+
+#: By the `kind` of a run: what works out its summary, what makes text of it, and what makes a page of it.
+VIEWS = {
+    "attack": (
+        "hoodwink.reports.summary:summarise",
+        "hoodwink.reports.text:render_summary",
+        "hoodwink.reports.html:render",
+    ),
+}
+
+
+class View(NamedTuple):
+    """The three ways of looking at one kind of run. A summary has `to_json`."""
+
+    summarise: Callable[[Run], Any]
+    text: Callable[[Any], RenderableType]
+    page: Callable[[Any], str]
+
+
+def view_of(run: Run) -> View:
+    """How a run is looked at.
+
+    Raises:
+        UsageError: the run is damaged, or of a kind that is not known.
+    """
+    with run.store() as store:
+        kind = store.config["identity"].get("kind", "attack")
+    if kind not in VIEWS:
+        raise UsageError(f"run {run.folder} is of kind {kind!r:.40}, which this version does not know; use a newer one")
+    return View(*(lookup({kind: place}, kind, "kind of run") for place in VIEWS[kind]))
+
+
+def summarise(run: Run) -> Any:
+    """The numbers of a run of any kind, from its folder alone: an object with `to_json`.
+
+    Raises:
+        UsageError: the run has no result yet, or is damaged.
+    """
+    return view_of(run).summarise(run)
+
+
+def report(run: Run, *, to: str | Path | None = None) -> Path:
+    """Write a run's report and return its path: `report.html` in the run's folder unless `to` names a file.
+
+    Raises:
+        UsageError: the run is damaged, has no result yet, or the file cannot be written.
+    """
+    view = view_of(run)
+    target = Path(to) if to is not None else run.report_file
+    page = view.page(view.summarise(run))
+    try:
+        write_atomically(target, page)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the report to {target}: {error.strerror or error}; name another file with --to"
+        ) from error
+    return target
