@@ -269,7 +269,10 @@ class Campaign:
             if find is None or find.level in search.found:
                 continue
             search.found.add(find.level)
-            shrinks.append(self._shrink(search, find))
+            self._finds += 1
+            self._save(self._finds, search, find)
+            if self.budget.shrink:
+                shrinks.append(self._shrink(search, find, self._finds))
             if find.level in (self.goal, "acclaimed"):
                 search.cell.end("found")
                 break
@@ -295,7 +298,7 @@ class Campaign:
             seed=search.seed,
         )
 
-    def _shrink(self, search: Search, find: Find) -> Shrink:
+    def _shrink(self, search: Search, find: Find, number: int) -> Shrink:
         """A shrinking cell for a find. What it keeps is the level that its search went for, if the find has it."""
         keep: Level = self.goal if self.objective.reaches(find.alone, self.goal) else "accepted"
         shrinker = Shrinker(find.trial.text, search.attack, lambda trial: self.objective.is_find(trial, keep))
@@ -303,9 +306,7 @@ class Campaign:
         cell = self._new_cell(
             problem, shrinker.steps(), self.budget.shrink, search.attack, search.seed, "shrink", refuse=self._refuse
         )
-        self._finds += 1
-        self._save(self._finds, search, find)
-        return Shrink(cell, shrinker, find, self._finds, search)
+        return Shrink(cell, shrinker, find, number, search)
 
     def _keep(self, active: Sequence[Unit]) -> list[Unit]:
         """Close the cells that have ended; the others go on, and so do cells that have learned something."""
