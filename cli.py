@@ -47,7 +47,7 @@ def attack(
     split: Annotated[
         Literal["train", "eval", "all"] | None, Parameter(help="Part of the corpus. [default: its own]")
     ] = None,
-    shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find.")] = 400,
+    shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find; 0 leaves them as they are.")] = 400,
     limits: Annotated[Limits, Parameter(name="*")] = NO_LIMITS,
     proposer: Annotated[
         str | None, Parameter(help="Language model for fluent attacks and perplexity. [default: the judge's own]")

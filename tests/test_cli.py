@@ -258,7 +258,7 @@ ATTACK = ["attack", "--judge", "planted:length", "--out", "run"]
         ([*ATTACK, "--corpus", "file:none.jsonl"], ["corpus none.jsonl cannot be read: No such file or directory"]),
         ([*ATTACK, "--corpus", "file:none.txt"], ["ends in '.txt'", ".jsonl"]),
         ([*ATTACK, "--budget", "0"], ["budget is 0; write a whole number of at least 1"]),
-        ([*ATTACK, "--shrink-budget", "0"], ["shrink_budget is 0"]),
+        ([*ATTACK, "--shrink-budget=-1"], ["shrink_budget is -1; write a whole number of at least 0"]),
         ([*ATTACK, "--seeds", "0"], ["seeds is 0"]),
         ([*ATTACK, "--seed=-1"], ["seed is -1; write a whole number of at least 0"]),
         ([*ATTACK, "--problems", "0"], ["problems is 0"]),
