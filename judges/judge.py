@@ -25,10 +25,11 @@ JUDGES = {
     "hf": "hoodwink.judges.prompted:from_hub",
     "python": "hoodwink.judges.function:from_spec",
     "planted": "hoodwink.judges.planted:planted",
+    "ensemble": "hoodwink.judges.ensemble:from_folder",
 }
 
-#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`.
-_WITH_ARGUMENT = ("hf", "python", "planted")
+#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`, `ensemble:FOLDER`.
+_WITH_ARGUMENT = ("hf", "python", "planted", "ensemble")
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ from .vocabulary import decoded, special_texts
 
 #: Tokens of texts whose perplexity is worked out in one pass, padding included: each has a row of logits in fp32.
 TOKENS = 1024
+
+#: Prompts that answers are written to in one batch.
+WRITTEN = 16
 
 
 class Continuation(NamedTuple):
@@ -75,6 +79,36 @@ class Proposer:
             [Continuation(self._texts[i], value) for i, value in zip(row, likely, strict=True)]
             for row, likely in zip(places.tolist(), values.tolist(), strict=True)
         ]
+
+    def first_sentences(self, questions: Sequence[str], *, tokens: int = 24) -> list[str]:
+        """How the model begins to answer each question, greedily: up to its first full stop, colon or line end.
+
+        What does not end within so many tokens is cut there.
+        """
+        rows = [self.tokenizer(self._asked(q), add_special_tokens=False)["input_ids"] for q in questions]
+        said: list[str] = []
+        for start in range(0, len(rows), WRITTEN):
+            said += [_first_sentence(text) for text in self._written(rows[start : start + WRITTEN], tokens)]
+        return said
+
+    @torch.inference_mode()
+    def _written(self, rows: Sequence[Sequence[int]], tokens: int) -> list[str]:
+        """What the model writes after each of some prompts, padded on the left."""
+        longest = max(map(len, rows))
+        filler = _beginning(self.tokenizer)
+        ids = torch.tensor([[filler] * (longest - len(row)) + list(row) for row in rows])
+        mask = torch.arange(longest) >= torch.tensor([[longest - len(row)] for row in rows])
+        device = self.engine.device
+        with IN_USE:
+            made = self.model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.long().to(device),
+                max_new_tokens=tokens,
+                do_sample=False,
+                pad_token_id=filler,
+            )
+        texts: list[str] = self.tokenizer.batch_decode(made[:, longest:].cpu(), skip_special_tokens=True)
+        return texts
 
     @lru_cache(maxsize=256)  # noqa: B019 - a proposer lives as long as its run
     def _asked(self, question: str) -> str:
@@ -138,6 +172,12 @@ def _beginning(tokenizer: Any) -> int:
     token = tokenizer.get_vocab().get("<|endoftext|>")
     known = (token, tokenizer.bos_token_id, tokenizer.eos_token_id, 0)
     return next(i for i in known if i is not None)
+
+
+def _first_sentence(text: str) -> str:
+    """A text up to its first full stop, colon, question mark or line end; points inside numbers are none."""
+    found = re.match(r"\s*(.*?(?:[.:!?](?=\s|$)|(?=\n)|$))", text)
+    return found[1].strip() if found else ""
 
 
 def _is_text(text: str) -> bool:

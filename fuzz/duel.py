@@ -1,0 +1,290 @@
+"""The duel: attack a judge, retrain it on what fooled it, and attack what came of it, round after round.
+
+Round 1 attacks the judge as it was given; the judge of round n + 1 is trained on the finds of rounds 1 to n. Every
+judge that is made is also attacked, so the last round trains none. A duel is a folder of runs:
+
+    config.json, run.db              the duel: its rounds, and verdicts on old finds and clean responses
+    judges/round-N/                  what round N attacks (from 2), with what it was trained on
+    rounds/N/{eval,held-out,train}/  attack runs like any other
+
+Finds on `eval` problems are never trained on. Each round has problems of its own, in either split.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ..corpora.errors import UsageError
+from ..corpora.oracles import open_oracle
+from ..corpora.records import Candidate, Item, Problem, Split, Truth
+from ..judges.ensemble import Ensemble
+from ..judges.examples import Example
+from ..judges.hardening import training_set
+from ..judges.judge import Cuts, HasPieces, Judge, TrainableJudge, threshold_of
+from ..judges.proposer import proposer_of
+from ..judges.quality import Graded, Quality, known_responses, measure
+from .arena import Plan
+from .attacks import Attack
+from .attacks.openers import MASTER_KEYS
+from .campaign import Progress
+from .gate import Ask, Gate
+from .rounds import EVAL, HELD_OUT, TRAIN, Look, Round, Rounds, folder_of, judge_folder
+from .run import Run, attack, read_finds
+from .store import Store, write_atomically
+from .strings import drawn_edits, edited
+from .target import cut_plainly
+
+#: What a judge was trained on, beside its weights.
+EXAMPLES_FILE = "examples.jsonl"
+
+#: Problems of the `eval` split on whose known responses every judge of a duel is measured, and the seed that draws them.
+CLEAN, CLEAN_SEED = 64, 1_000_003
+
+#: Edited copies of each old find that are tried, and the most edits in one.
+VARIANTS, EDITS = 4, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told how a duel goes: the stage that begins, an attack's progress, training's steps, a round's end."""
+
+    stage: Callable[[int, str], None] = lambda number, stage: None
+    attack: Callable[[Progress], None] = lambda progress: None
+    training: Callable[[int, int, float], None] = lambda step, steps, loss: None
+    round: Callable[[Round], None] = lambda done: None
+
+
+class Duel:
+    """A duel in the making. Whatever is done is in its folder, and is not done again."""
+
+    def __init__(self, plan: Plan, store: Store, watch: Watch) -> None:
+        self.plan = plan
+        self.store = store
+        self.rounds = Rounds.create(store)
+        self.watch = watch
+        self.oracle = open_oracle(plan.corpus.oracle)
+        self.proposer = proposer_of(plan.judge)
+        self._made: dict[int, TrainableJudge] = {1: plan.judge}
+        self._seconds: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Fight all rounds, then show older judges what was found later."""
+        done = {r.number for r in self.rounds.all()}
+        for number in range(1, self.plan.rounds + 1):
+            if number not in done:
+                self._fight(number)
+        self._look_back()
+        self.store.put("complete", self.plan.rounds)
+
+    def _fight(self, number: int) -> None:
+        """One round: make its judge, attack it afresh, show it what is old and what is clean."""
+        self._seconds = {}
+        judge = self.judge(number)
+        eval_problems = self.plan.problems_of(number, "eval")
+        self._attack(number, EVAL, judge, self.plan.attacks, eval_problems, self.plan.budget, self.plan.shrink_budget)
+        some = eval_problems[: self.plan.held_out_problems]
+        if self.plan.held_out:
+            self._attack(number, HELD_OUT, judge, self.plan.held_out, some, self.plan.held_out_budget, 0)
+        with self._stage(number, "replay"):
+            gate = Gate(judge, self.oracle, self.store)
+            measured = Round(
+                number=number,
+                judge=judge.name,
+                fingerprint=judge.fingerprint,
+                seed=self.plan.seed_of(number),
+                quality=self._quality(gate),
+                threshold=threshold_of(judge),
+                keys=self._keys(gate, eval_problems),
+                variants=self._replay(gate, number),
+                looks=self._looks(number),
+                training=self.store.get(f"training {number}"),
+            )
+        done = replace(measured, seconds=self._seconds)
+        self.rounds.add(done)
+        self.watch.round(done)
+
+    def judge(self, number: int) -> Judge:
+        """The judge that a round attacks."""
+        last = self._member(number)
+        if not self.plan.recipe.ensemble or number == 1:
+            return last
+        return Ensemble([self._member(n) for n in range(1, number + 1)], name=f"ensemble of {number} rounds")
+
+    def _member(self, number: int) -> TrainableJudge:
+        """The judge trained for a round; made now if it has not been."""
+        if number not in self._made:
+            if self.store.get(f"training {number}") is None:
+                self._retrain(number)
+            folder = judge_folder(self.store.folder, number)
+            judge = self.plan.judge.adapted(folder, threshold=self.plan.recipe.threshold)
+            if not isinstance(judge, TrainableJudge):
+                raise UsageError(f"judge {judge.name} cannot be trained again, which a duel needs")
+            if not self.plan.recipe.ensemble:  # of large judges, two fit in memory and ten do not
+                self._made = {1: self._made[1]}
+            self._made[number] = judge
+        return self._made[number]
+
+    def _retrain(self, number: int) -> None:
+        """Train the judge of a round on the finds of all rounds before it."""
+        self._harvest(number - 1)
+        recipe = self.plan.recipe
+        rng = np.random.default_rng([self.plan.seed, number, 1])
+        first = self.plan.judge
+        finds = [item for n in range(1, number) for item in self._harvested(n)]
+        with self._stage(number, "train"):
+            examples = training_set(
+                recipe,
+                finds,
+                self.plan.corpus,
+                rng,
+                pieces=first.pieces() if isinstance(first, HasPieces) else (),
+                writer=self.proposer if recipe.truncated else None,
+            )
+            before = first if recipe.start == "first" else self._member(number - 1)
+            folder = judge_folder(self.store.folder, number)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / EXAMPLES_FILE, "".join(map(_line, examples)))
+            training = replace(recipe.training, seed=self.plan.seed_of(number))
+            done = before.retrain(examples, training, folder, progress=self.watch.training)
+        origins = {"finds": len(finds) if recipe.finds else 0, "all": len(examples)}
+        self.store.put(f"training {number}", {**done.to_json(), "set": origins})
+
+    def _harvest(self, number: int) -> None:
+        """Search the judge of a round for what the next one is trained on."""
+        problems = self.plan.problems_of(number, "train")
+        if self.plan.recipe.finds:
+            judge = self.judge(number)
+            self._attack(number, TRAIN, judge, self.plan.train_attacks, problems, self.plan.budget, 0)
+
+    def _harvested(self, number: int) -> list[Item]:
+        """What fooled a round's judge on its train problems, each text once a problem."""
+        if not self.plan.recipe.finds:
+            return []
+        problems = {p.id: p for p in self.plan.problems_of(number, "train")}
+        finds = self._finds(number, TRAIN)
+        texts = dict.fromkeys((find["problem"], find["response"]) for find in finds)
+        return [Item(problems[problem], text) for problem, text in texts]
+
+    def _attack(
+        self,
+        number: int,
+        part: str,
+        judge: Judge,
+        attacks: Sequence[Attack],
+        problems: Sequence[Problem],
+        budget: int,
+        shrink_budget: int,
+    ) -> None:
+        with self._stage(number, part):
+            attack(
+                judge,
+                self.plan.corpus,
+                attacks=attacks,
+                problems=problems,
+                budget=budget,
+                seed=self.plan.seed_of(number),
+                goal=self.plan.goal,
+                split=problems[0].split,
+                shrink_budget=shrink_budget,
+                constraints=self.plan.constraints,
+                proposer=self.proposer,
+                out=folder_of(self.store.folder, number, part),
+                progress=self.watch.attack,
+            )
+
+    @contextmanager
+    def _stage(self, number: int, stage: str) -> Iterator[None]:
+        self.watch.stage(number, stage)
+        started = time.monotonic()
+        yield
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + round(time.monotonic() - started, 3)
+
+    def _finds(self, number: int, part: str = EVAL) -> list[dict[str, Any]]:
+        with Run(folder_of(self.store.folder, number, part)).store() as store:
+            return read_finds(store)
+
+    def _quality(self, gate: Gate) -> Quality:
+        """How the judge does on known responses to problems that are the same in every round."""
+        known = [(p, r, right) for p in self.plan.clean for r, right in known_responses(p)]
+        answers = gate.consider([Ask(p, Candidate(r.text, "check", r.kind)) for p, r, _ in known])
+        return measure([Graded(p, r, right, a.trial.verdict) for (p, r, right), a in zip(known, answers, strict=True)])
+
+    def _keys(self, gate: Gate, problems: Sequence[Problem]) -> dict[str, tuple[int, int]]:
+        """How often each master key passes."""
+        asks = [Ask(p, Candidate(key, "openers", "key")) for key in MASTER_KEYS for p in problems]
+        trials = [a.trial for a in gate.consider(asks)]
+        by_key = [trials[i : i + len(problems)] for i in range(0, len(trials), len(problems))]
+        return {
+            key: (sum(t.fools for t in tried), sum(t.truth is Truth.WRONG for t in tried))
+            for key, tried in zip(MASTER_KEYS, by_key, strict=True)
+        }
+
+    def _replay(self, gate: Gate, number: int) -> dict[int, dict[str, float]]:
+        """Show the judge of a round all older finds, alone, and edited copies of them: by round, what `Round` says."""
+        gate.consider([ask for n in range(1, number) for ask in self._asks(n)])
+        copies = {n: self._copies(n) for n in range(1, number)}
+        answers = iter(gate.consider([ask for asks in copies.values() for ask in asks]))
+        shares: dict[int, dict[str, float]] = {}
+        for n, asks in copies.items():
+            by_problem: dict[str, list[bool]] = {}
+            for ask in asks:
+                trial = next(answers).trial
+                if trial.truth is Truth.WRONG:
+                    by_problem.setdefault(ask.problem.id, []).append(trial.fools)
+            shares[n] = {problem: sum(fooled) / len(fooled) for problem, fooled in by_problem.items()}
+        return shares
+
+    def _asks(self, number: int) -> list[Ask]:
+        """A round's finds, to be asked about again, each alone."""
+        problems = {p.id: p for p in self.plan.problems_of(number, "eval")}
+        finds = self._finds(number)
+        return [Ask(problems[f["problem"]], Candidate(f["response"], f["attack"], f["op"]), repeat=1) for f in finds]
+
+    def _copies(self, number: int) -> list[Ask]:
+        """A round's finds with a token or two drawn anew, put in or taken out: the same for every judge."""
+        first = self.plan.judge
+        pieces = first.pieces() if isinstance(first, HasPieces) else ()
+        asks = []
+        for place, ask in enumerate(self._asks(number)):
+            rng = np.random.default_rng([self.plan.seed, number, place, 2])
+            text = ask.candidate.text
+            tokens = list(self._cut(text))
+            for edits in drawn_edits(rng, len(pieces) or len(tokens), VARIANTS, EDITS) if pieces or tokens else []:
+                copy = "".join(edited(tokens, edits, pieces or tokens, len(tokens) + EDITS))
+                if copy != text:
+                    asks.append(Ask(ask.problem, Candidate(copy, ask.candidate.attack, "copy", text)))
+        return asks
+
+    def _cut(self, text: str) -> Sequence[str]:
+        judge = self.plan.judge
+        return judge.cut(text) if isinstance(judge, Cuts) else cut_plainly(text)
+
+    def _looks(self, number: int) -> tuple[Look, ...]:
+        texts = [find["response"] for find in self._finds(number)]
+        known: Sequence[float | None] = self.proposer.perplexity(texts) if self.proposer else [None] * len(texts)
+        return tuple(Look(len(self._cut(t)), perplexity) for t, perplexity in zip(texts, known, strict=True))
+
+    def _look_back(self) -> None:
+        """Show every judge what was found on later ones."""
+        last = self.plan.rounds
+        for number in range(1, last):
+            asks = [ask for n in range(number + 1, last + 1) for ask in self._asks(n)]
+            if asks and self.store.get(f"looked back {number}") != last:
+                with self._stage(number, "look back"):
+                    Gate(self.judge(number), self.oracle, self.store).consider(asks)
+                self.store.put(f"looked back {number}", last)
+
+
+def _line(example: Example) -> str:
+    """An example as a line of a file."""
+    problem = example.item.problem
+    line = {"problem": problem.id, "split": problem.split, "response": example.item.response, "target": example.target}
+    return json.dumps(line, ensure_ascii=False) + "\n"
