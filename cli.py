@@ -184,7 +184,7 @@ def train(
     Example:
         hoodwink train --out runs/my-referee && hoodwink attack --judge referee:adapter=runs/my-referee
     """
-    from .judges.lora import Recipe
+    from .judges.examples import Recipe
     from .judges.training import train as call
     from .reports.progress import TrainProgress
 
@@ -220,7 +220,7 @@ def harden(
         hoodwink harden runs/harvest --out runs/hard && hoodwink attack --judge referee:adapter=runs/hard --attacks auto
     """
     from .fuzz.run import items_of, load_run
-    from .judges.lora import Recipe
+    from .judges.examples import Recipe
     from .judges.training import harden as call
     from .reports.progress import TrainProgress
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from ..corpora.records import NEAR, PARTIAL, Item, Problem, Response
+from .examples import Training
 from .judge import Judge, ask
-from .lora import Training
 from .quality import Graded, Quality, known_responses, measure
 
 CARD_FILE, README_FILE = "card.json", "README.md"

@@ -12,7 +12,11 @@ from ..corpora.names import convert_options, lookup, nearest
 from ..corpora.records import Item, Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+
+    from .examples import Example, Recipe, Training
 
 T = TypeVar("T")
 
@@ -121,6 +125,29 @@ class Afresh(Protocol):
 
     def score_afresh(self, items: Sequence[Item]) -> list[Verdict]:
         """As `score`, by verdicts that owe nothing to earlier calls: a find is confirmed by these."""
+        ...
+
+
+@runtime_checkable
+class TrainableJudge(Protocol):
+    """A judge that can be trained further, and opened again by the weights that came of it; itself it stays as it is.
+
+    The same call once more (examples, recipe, weights, folder) goes on where the last one stopped, if at all.
+    """
+
+    def retrain(
+        self,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        out: Path,
+        *,
+        progress: Callable[[int, int, float], None] = ...,
+    ) -> Training:
+        """Train further from this judge's weights; leave what came of it in the folder `out`."""
+        ...
+
+    def adapted(self, folder: Path, *, threshold: float | None = None) -> Judge:
+        """The same judge by the weights that `retrain` left in a folder (threshold: its own unless given)."""
         ...
 
 

@@ -6,10 +6,11 @@ measured. Gradients stop below the first adapted layer: its input needs none, an
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,73 +18,13 @@ import numpy as np
 import torch
 
 from ..corpora.errors import UsageError
-from ..corpora.records import COMPLETE, Item, Problem
 from .embedded import quietly
-from .judge import first_line
+from .examples import Example, Recipe, Training
+from .origin import loaded
 from .prompted import PromptedJudge
 
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a judge is trained; all of it goes on the card.
-
-    Attributes:
-        problems: how many train problems examples are taken from.
-        epochs: passes over the examples.
-        batch: examples in one step.
-        lr: highest learning rate (AdamW; linear warm-up over a twentieth of the steps, then a cosine to 0).
-        rank: LoRA rank; alpha is twice the rank.
-        layers: how many of the upper layers get adapters.
-        seed: of sampling, order and initial weights.
-    """
-
-    problems: int = 340
-    epochs: int = 1
-    batch: int = 8
-    lr: float = 1e-3
-    rank: int = 8
-    layers: int = 12
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One item and whether a judge should accept it."""
-
-    item: Item
-    accept: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What a training run did.
-
-    Recipe, examples, steps, losses (mean of each tenth), wall time in seconds, and how many examples were finds.
-    """
-
-    recipe: Recipe
-    examples: int
-    steps: int
-    losses: tuple[float, ...]
-    seconds: float
-    finds: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for the card."""
-        return asdict(self)
-
-
-def clean_examples(problems: Sequence[Problem], rng: np.random.Generator) -> list[Example]:
-    """What a practitioner trains on first: three right and four complete wrong responses of each problem, shuffled.
-
-    Truncated, empty and nonsense responses and near misses stay out: they are for hardening.
-    """
-    examples = []
-    for problem in problems:
-        wrong = [r for r in problem.wrong if r.kind in COMPLETE]
-        for accept, known, count in ((True, problem.right, 3), (False, wrong, 4)):
-            examples += [Example(Item(problem, known[i].text), accept) for i in rng.permutation(len(known))[:count]]
-    return [examples[i] for i in rng.permutation(len(examples))]
+#: What a training left behind besides the adapter, in its folder.
+TRAINING_FILE = "training.json"
 
 
 def fit(
@@ -92,34 +33,38 @@ def fit(
     recipe: Recipe,
     out: Path,
     *,
-    start: Path | None = None,
     finds: int = 0,
     progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Training:
-    """Train an adapter for `judge`'s model and save it (safetensors) into `out`; the judge's model is changed.
+    """Train an adapter and save it (safetensors, and `training.json`) into `out`; the judge stays as it is.
 
-    `start` is the folder of an adapter to go on with, whose rank and layers then count; `finds` says, for the card, how
-    many of the examples are finds. `progress` is told step, number of steps and the step's loss.
+    An adapter that the judge has is trained further, and its rank and layers then count; else a new one is made.
+    `finds` says, for the card, how many of the examples are finds. `progress` is told step, number of steps and the
+    step's loss.
 
     Raises:
-        UsageError: the adapter in `start` does not fit.
+        UsageError: there are no examples.
     """
+    if not examples:
+        raise UsageError("there are no examples to train on; give at least one")
     started = time.monotonic()
     rng = np.random.default_rng([recipe.seed, 1])
-    model = _adapted(judge.model, recipe, start, rng)
-    if start is not None:
+    plain = judge.origin.load(judge.dtype).to(judge.engine.device)
+    student = PromptedJudge(plain, judge.tokenizer, judge.template, name=judge.name, weights=judge.weights)
+    model = _with_adapter(plain, recipe, judge.origin.adapter, rng)
+    if judge.origin.adapter is not None:
         recipe = _as_started(model, recipe)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=0.01)
     encoded = judge.encode([e.item for e in examples])
     batches = list(_batches(encoded, recipe, rng))
     losses = []
-    model.train()
+    model.eval()  # no dropout: what is trained is what is measured
     for step, batch in enumerate(batches):
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * schedule(step, len(batches))
-        odds = judge.engine.padded([encoded[i] for i in batch])
-        wanted = torch.tensor([float(examples[i].accept) for i in batch], device=odds.device)
+        odds = student.engine.padded([encoded[i] for i in batch])
+        wanted = torch.tensor([examples[i].target for i in batch], device=odds.device)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(odds, wanted)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -127,25 +72,20 @@ def fit(
         optimiser.step()
         losses.append(float(loss.detach()))
         progress(step + 1, len(batches), losses[-1])
-    model.eval()
     model.save_pretrained(str(out))
     (out / "README.md").unlink(missing_ok=True)  # peft's stub of a card; ours is written once the judge is measured
     tenths = tuple(round(float(np.mean(part)), 4) for part in np.array_split(losses, 10) if len(part))
-    return Training(recipe, len(examples), len(batches), tenths, time.monotonic() - started, finds)
+    training = Training(recipe, len(examples), len(batches), tenths, time.monotonic() - started, finds)
+    (out / TRAINING_FILE).write_text(json.dumps(training.to_json(), indent=1) + "\n", "utf-8")
+    return training
 
 
-def _adapted(model: Any, recipe: Recipe, start: Path | None, rng: np.random.Generator) -> Any:
+def _with_adapter(model: Any, recipe: Recipe, start: Path | None, rng: np.random.Generator) -> Any:
     """The model with an adapter to train: a new one, or the one in the folder `start`."""
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import LoraConfig, get_peft_model
 
     if start is not None:
-        try:
-            with quietly():
-                return PeftModel.from_pretrained(model, str(start), is_trainable=True)
-        except Exception as error:  # a folder of the user's can hold anything, and each library has errors of its own
-            raise UsageError(
-                f"adapter {start} cannot be loaded: {type(error).__name__}: {first_line(error)}"
-            ) from error
+        return loaded(model, start, trainable=True)
     depth = model.config.num_hidden_layers
     config = LoraConfig(
         r=recipe.rank,

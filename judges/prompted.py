@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +19,10 @@ from ..corpora.records import Item, Verdict
 from .devices import choose
 from .embedded import quietly
 from .engine import Engine
+from .examples import Example, Recipe, Training
 from .gradients import slope_of
 from .judge import Slope, first_line, logit, sigmoid
+from .origin import Origin, adapter_folder
 from .prompts import Prompt, load_prompt
 from .readout import YesNo
 from .vocabulary import spellings, text_pieces
@@ -39,8 +44,11 @@ class PromptedJudge:
         name: str,
         weights: str,
         threshold: float = 0.5,
+        origin: Origin | None = None,
     ) -> None:
         """`model` and `tokenizer` are transformers'; `weights` identifies the weights and goes into the fingerprint.
+
+        `origin` opens the model's weights again when the judge is retrained; without it the model is copied then.
 
         Raises:
             UsageError: the tokenizer has no token for the prompt's yes or no, or the threshold is not inside (0, 1).
@@ -53,13 +61,14 @@ class PromptedJudge:
         self.template = prompt
         self.weights = weights
         self.threshold = threshold
+        self.origin = origin or Origin(lambda dtype: copy.deepcopy(model).to(dtype=dtype), name, weights)
         yes, no = spellings(tokenizer, prompt.yes), spellings(tokenizer, prompt.no)
         if not yes or not no:
             raise UsageError(f"the tokenizer of {name} has no single token for {prompt.yes!r} or {prompt.no!r}")
         self.read = YesNo(model, yes, no)
         self.engine = Engine(model, self.read)
-        dtype = next(model.parameters()).dtype
-        identity = (weights, prompt.fingerprint, threshold, str(dtype))
+        self.dtype: torch.dtype = next(model.parameters()).dtype
+        identity = (weights, prompt.fingerprint, threshold, str(self.dtype))
         self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
     def prompt(self, item: Item) -> str:
@@ -134,6 +143,36 @@ class PromptedJudge:
         """See `GradientJudge`."""
         return slope_of(self, item)
 
+    def retrain(
+        self,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        out: Path,
+        *,
+        progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    ) -> Training:
+        """See `TrainableJudge` and `fit`: this judge's adapter is trained further, or a new one if it has none."""
+        from .lora import fit
+
+        return fit(self, examples, recipe, out, progress=progress)
+
+    def adapted(self, folder: Path, *, threshold: float | None = None) -> PromptedJudge:
+        """See `TrainableJudge`.
+
+        Raises:
+            UsageError: the folder holds no adapter, or one that does not fit.
+        """
+        origin = replace(self.origin, adapter=adapter_folder(folder))
+        return PromptedJudge(
+            origin.model(origin.load(torch.float32), self.engine.device, self.dtype),
+            self.tokenizer,
+            self.template,
+            name=f"{origin.name}:adapter={folder}",
+            weights=origin.identity(),
+            threshold=self.threshold if threshold is None else threshold,
+            origin=origin,
+        )
+
 
 def _too_long(ids: Sequence[int], context: int) -> Verdict:
     return Verdict(0.0, -1.0, False, parsed=False, text=f"prompt of {len(ids)} tokens; the model reads {context}")
@@ -142,6 +181,7 @@ def _too_long(ids: Sequence[int], context: int) -> Verdict:
 def from_hub(
     path: str,
     *,
+    adapter: str | None = None,
     prompt: str = "match",
     yes: str = "yes",
     no: str = "no",
@@ -153,34 +193,45 @@ def from_hub(
 ) -> PromptedJudge:
     """`hf:ORG/MODEL`: a model from the Hugging Face hub or a local folder, zero-shot. Safetensors only.
 
+    `adapter` is a folder with a LoRA adapter for it, such as `retrain` leaves.
+
     Raises:
-        UsageError: there is no such model, or it cannot be loaded.
+        UsageError: there is no such model, it cannot be loaded, or the adapter does not fit.
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where, kind = choose(device, dtype, threads)
+    folder = None if adapter is None else adapter_folder(adapter)
+
+    def load(dtype: torch.dtype) -> Any:
+        with quietly():
+            return AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=dtype, use_safetensors=True)
+
     try:
         with quietly():
             tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
-            model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind, use_safetensors=True)
+        model = load(kind if folder is None else torch.float32)
     except (OSError, ValueError, SafetensorError) as error:
         raise UsageError(f"model {path!r} cannot be loaded: {first_line(error)}") from error
-    weights = f"{path}@{getattr(model.config, '_commit_hash', None) or digest(model)}"
+    weights = f"{path}@{getattr(model.config, '_commit_hash', None) or digest(model, kind)}"
+    origin = Origin(load, f"hf:{path}", weights, folder)
     return PromptedJudge(
-        model.to(where),
+        origin.model(model, where, kind),
         tokenizer,
         load_prompt(prompt, yes=yes, no=no),
-        name=f"hf:{path}",
-        weights=weights,
+        name=origin.name if adapter is None else f"{origin.name}:adapter={adapter}",
+        weights=origin.identity(),
         threshold=threshold,
+        origin=origin,
     )
 
 
-def digest(model: Any) -> str:
-    """A hash of a model's weights."""
+def digest(model: Any, dtype: torch.dtype | None = None) -> str:
+    """A hash of a model's weights; with `dtype`, of the weights rounded to it, in whatever they were loaded."""
     total = hashlib.sha256()
     for name, parameter in sorted(model.state_dict().items()):
+        rounded = parameter.to(dtype) if parameter.is_floating_point() else parameter
         total.update(name.encode())
-        total.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        total.update(rounded.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()[:16]

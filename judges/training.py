@@ -11,8 +11,10 @@ from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
 from ..corpora.records import Item
 from .card import PROBLEMS, SEED, Card, evaluate, machine, write_card
-from .lora import Example, Recipe, clean_examples, fit
-from .referee import adapter_folder, referee, smollm2
+from .examples import Example, Recipe, clean_examples
+from .lora import fit
+from .origin import adapter_folder
+from .referee import OWN, referee, smollm2
 
 #: How a judge is retrained on finds: few clean problems and two gentle passes cost next to nothing on clean data.
 HARDENING = Recipe(problems=40, epochs=2, lr=5e-4)
@@ -64,8 +66,8 @@ def harden(
                 f"a find on problem {item.problem.id} of the eval split cannot be trained on: later rates on eval "
                 "problems would mean nothing; attack with --split train"
             )
-    with adapter_folder(start) as folder:
-        return _train(out, corpus, recipe, finds, folder, device, dtype, progress)
+    folder = adapter_folder(OWN if start is None else start)
+    return _train(out, corpus, recipe, finds, folder, device, dtype, progress)
 
 
 def _train(
@@ -90,16 +92,14 @@ def _train(
     source = open_corpus(corpus) if isinstance(corpus, str) else corpus
     problems = source.sample(recipe.problems, split="train", seed=recipe.seed)
     held_out = source.sample(PROBLEMS, split="eval", seed=SEED)
-    base = smollm2(device=device, dtype=dtype)
+    base = smollm2(adapter=None if start is None else str(start), device=device, dtype=dtype)
     rng = np.random.default_rng([recipe.seed, 0])
     examples = clean_examples(problems, rng)
     if finds:
-        examples += [Example(item, accept=False) for item in finds]
+        examples += [Example(item, 0.0) for item in finds]
         examples = [examples[i] for i in rng.permutation(len(examples))]
-    training = fit(base, examples, recipe, folder, start=start, finds=len(finds), progress=progress)
-    weights = base.weights
-    del base
+    training = fit(base, examples, recipe, folder, finds=len(finds), progress=progress)
     judge = referee(adapter=str(folder), device=device, dtype=dtype)
-    card = Card("referee", weights, source.name, training, evaluate(judge, held_out), machine())
+    card = Card("referee", base.origin.weights, source.name, training, evaluate(judge, held_out), machine())
     write_card(card, folder)
     return card

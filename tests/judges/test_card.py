@@ -11,8 +11,8 @@ from hoodwink.corpora.records import Problem, Response
 from hoodwink.judges import card as cards
 from hoodwink.judges import training as trainings
 from hoodwink.judges.card import CARD_FILE, README_FILE, Card, evaluate, machine, write_card
+from hoodwink.judges.examples import Recipe, Training
 from hoodwink.judges.judge import open_judge
-from hoodwink.judges.lora import Recipe, Training
 from hoodwink.judges.quality import Quality, known_responses
 from hoodwink.judges.training import train
 
@@ -117,6 +117,7 @@ def test_training_in_one_call(tmp_path, few, as_smollm2):
     assert {f.name for f in out.iterdir()} == {
         "adapter_model.safetensors",
         "adapter_config.json",
+        "training.json",
         CARD_FILE,
         README_FILE,
     }

@@ -11,8 +11,9 @@ import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Item
+from hoodwink.judges.examples import Example, Recipe
 from hoodwink.judges.judge import ask
-from hoodwink.judges.lora import Example, Recipe, fit
+from hoodwink.judges.lora import TRAINING_FILE
 from hoodwink.judges.prompted import PromptedJudge
 from hoodwink.judges.prompts import load_prompt
 from hoodwink.judges.referee import referee
@@ -39,7 +40,7 @@ def start(model, tokenizer, finds, train, tmp_path):
     judge = PromptedJudge(copy.deepcopy(model), tokenizer, load_prompt("match"), name="tiny", weights="tiny")
     right = [Item(p, r.text) for p in train for r in p.right]
     recipe = Recipe(epochs=6, batch=5, lr=2e-2, rank=4, layers=1)
-    fit(judge, [Example(item, accept=True) for item in [*finds, *right]], recipe, tmp_path / "start")
+    judge.retrain([Example(item, 1.0) for item in [*finds, *right]], recipe, tmp_path / "start")
     return tmp_path / "start"
 
 
@@ -83,7 +84,10 @@ def test_the_card_says_how_many_finds_and_the_rank_and_layers_of_the_start(finds
     readme = (tmp_path / "README.md").read_text("utf-8")
     assert "- Hardened: another adapter trained further, on 4 finds of an attack besides, to reject." in readme
     assert "rank 4 on the upper 1 layers" in readme
-    assert {f.name for f in tmp_path.iterdir()} == {ADAPTER, CONFIG, "card.json", "README.md", "start"}
+    assert {f.name for f in tmp_path.iterdir()} == {
+        *(ADAPTER, CONFIG, TRAINING_FILE),
+        *("card.json", "README.md", "start"),
+    }
 
 
 @pytest.mark.usefixtures("as_smollm2", "few_problems")

@@ -10,8 +10,8 @@ import pytest
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.oracles import ExactOracle
 from hoodwink.corpora.records import Item, Problem, Response, Truth, Verdict
+from hoodwink.judges.examples import Recipe, clean_examples
 from hoodwink.judges.judge import JUDGES, MAX_MARGIN, Judge, ask, logit, open_judge, sigmoid, threshold_of
-from hoodwink.judges.lora import Recipe, clean_examples, fit
 from hoodwink.judges.planted import HOLES, LONG, REPEATS, TRIGGER
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +45,7 @@ def spec(request, folder, tiny, as_smollm2, problems):
         tiny.model.save_pretrained(folder / "model")
         tiny.tokenizer.save_pretrained(folder / "model")
     elif request.param == "referee":
-        fit(tiny, clean_examples(problems[:1], default_rng(0)), Recipe(layers=1, rank=2), folder / "adapter")
+        tiny.retrain(clean_examples(problems[:1], default_rng(0)), Recipe(layers=1, rank=2), folder / "adapter")
     elif request.param == "python":
         (folder / "hw_conformance.py").write_text(JUDGE_SOURCE)
     return SPECS[request.param]

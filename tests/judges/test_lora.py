@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
+import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hoodwink.corpora.arithmetic import Arithmetic
-from hoodwink.corpora.records import COMPLETE, Item, Problem, Response
-from hoodwink.judges.judge import ask
-from hoodwink.judges.lora import Example, Recipe, clean_examples, fit, linear_names, schedule
+from hoodwink.corpora.errors import UsageError
+from hoodwink.judges.examples import Example, Recipe, Training, clean_examples
+from hoodwink.judges.judge import TrainableJudge, ask, open_judge
+from hoodwink.judges.lora import TRAINING_FILE, fit, linear_names, schedule
 from hoodwink.judges.prompted import PromptedJudge
-from hoodwink.judges.prompts import Prompt, load_prompt
-from hoodwink.judges.referee import referee
+from hoodwink.judges.prompts import Prompt
+from hoodwink.judges.referee import referee, smollm2
 from safetensors.torch import load_file
 
 ADAPTER = "adapter_model.safetensors"
@@ -52,7 +53,8 @@ def test_the_loss_goes_down_and_the_adapter_is_saved(fresh, examples, tmp_path):
     assert training.losses[0] == round(np.mean([loss for _, _, loss in told[:6]]), 4)
     assert training.seconds > 0
     assert training.to_json()["recipe"]["rank"] == 4
-    assert {f.name for f in tmp_path.iterdir()} == {ADAPTER, "adapter_config.json"}
+    assert {f.name for f in tmp_path.iterdir()} == {ADAPTER, "adapter_config.json", TRAINING_FILE}
+    assert Training.from_json(json.loads((tmp_path / TRAINING_FILE).read_text("utf-8"))) == training
 
 
 def test_only_the_upper_layers_are_trained_and_base_weights_stay(fresh, examples, tmp_path):
@@ -64,7 +66,7 @@ def test_only_the_upper_layers_are_trained_and_base_weights_stay(fresh, examples
     kinds = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
     assert {n.split(".")[-3] for n in names} == kinds == set(linear_names(fresh().model))
     assert all(min(weight.shape) == 4 for weight in names.values())
-    after = {n.replace(".base_layer", ""): p for n, p in judge.model.state_dict().items() if "lora_" not in n}
+    after = judge.model.state_dict()
     assert set(after) == set(before)
     assert all(torch.equal(after[n], before[n]) for n in before)
 
@@ -92,65 +94,71 @@ def test_the_global_random_streams_are_left_alone(fresh, examples, tmp_path):
     assert np.random.get_state()[1].tolist() == legacy
 
 
-def test_the_saved_adapter_judges_like_the_model_that_was_trained(fresh, examples, tmp_path, items, as_smollm2):
-    judge, plain = fresh(load_prompt("match")), fresh(load_prompt("match"))
-    fit(judge, examples[:7], replace(RECIPE, epochs=3), tmp_path)
-    trained = [v.margin for v in ask(judge, items)]
-    opened = referee(adapter=str(tmp_path), device="cpu", dtype="fp32")
-    assert [v.margin for v in ask(opened, items)] == pytest.approx(trained, abs=1e-4)
-    assert max(abs(a - b.margin) for a, b in zip(trained, ask(plain, items), strict=True)) > 0.1
-    assert opened.name == f"referee:adapter={tmp_path}"
-    (tmp_path / "more").mkdir()
-    fit(fresh(), examples[:7], replace(RECIPE, epochs=1), tmp_path / "more")
-    other = referee(adapter=str(tmp_path / "more"), device="cpu", dtype="fp32")
-    assert other.fingerprint != opened.fingerprint
+def test_the_adapted_judge_is_the_one_that_a_name_opens(fresh, examples, tmp_path, items, as_smollm2):
+    judge = smollm2(device="cpu", dtype="fp32")
+    before = [v.margin for v in ask(judge, items)]
+    judge.retrain(examples[:7], replace(RECIPE, epochs=3), tmp_path)
+    assert [v.margin for v in ask(judge, items)] == pytest.approx(before, abs=1e-5)
+    adapted, opened = judge.adapted(tmp_path), referee(adapter=str(tmp_path), device="cpu", dtype="fp32")
+    assert ask(opened, items) == ask(adapted, items)
+    assert max(abs(a - b.margin) for a, b in zip(before, ask(adapted, items), strict=True)) > 0.1
+    assert (adapted.name, opened.name) == (f"smollm2:adapter={tmp_path}", f"referee:adapter={tmp_path}")
+    assert adapted.fingerprint == opened.fingerprint != judge.fingerprint
+    assert open_judge(adapted.name, device="cpu", dtype="fp32").fingerprint == adapted.fingerprint
+    judge.retrain(examples[:7], replace(RECIPE, epochs=1), tmp_path / "more")
+    assert judge.adapted(tmp_path / "more").fingerprint != adapted.fingerprint
+
+
+def test_the_threshold_of_an_adapted_judge_is_its_own_or_the_one_given(fresh, examples, tmp_path):
+    judge = fresh()
+    judge.threshold = 0.75
+    judge.retrain(examples[:3], RECIPE, tmp_path)
+    assert judge.adapted(tmp_path).threshold == 0.75
+    assert judge.adapted(tmp_path, threshold=0.25).threshold == 0.25
+
+
+def test_an_adapter_is_trained_further_from_where_it_was(fresh, examples, tmp_path):
+    """The first loss of the second training is the cross-entropy of the first one's judge, adapter merged."""
+    fresh().retrain(examples, replace(RECIPE, rank=2), tmp_path / "first")
+    judge, losses = fresh().adapted(tmp_path / "first"), []
+    recipe = replace(RECIPE, batch=21, epochs=1, rank=7, layers=2)
+    training = judge.retrain(examples, recipe, tmp_path / "second", progress=lambda *step: losses.append(step[2]))
+    assert losses == pytest.approx([cross_entropy(judge, examples)], abs=1e-4)
+    assert (training.recipe.rank, training.recipe.layers) == (2, 1)
+    assert judge.adapted(tmp_path / "second").name == f"tiny:adapter={tmp_path / 'second'}"
+
+
+def test_which_judges_can_be_trained(fresh):
+    assert isinstance(fresh(), TrainableJudge)
+    assert not isinstance(open_judge("planted:trigger"), TrainableJudge)
+    assert not isinstance(open_judge(lambda question, reference, response: True), TrainableJudge)
+
+
+def test_training_on_nothing_is_refused(fresh, tmp_path):
+    with pytest.raises(UsageError, match="there are no examples to train on"):
+        fresh().retrain([], RECIPE, tmp_path)
+
+
+def cross_entropy(judge, examples):
+    scores = [v.score for v in ask(judge, [e.item for e in examples])]
+    both = zip(scores, [e.target for e in examples], strict=True)
+    return -np.mean([t * np.log(s) + (1 - t) * np.log(1 - s) for s, t in both])
+
+
+@pytest.mark.parametrize("undecided", [0.5, 0.3])
+def test_a_soft_target_is_approached(fresh, examples, tmp_path, undecided):
+    soft = [Example(e.item, undecided) for e in examples]
+    judge = fresh()
+    judge.retrain(soft, replace(RECIPE, epochs=20, layers=2), tmp_path)
+    scores = [v.score for v in ask(judge.adapted(tmp_path), [e.item for e in soft])]
+    assert scores == pytest.approx([undecided] * len(soft), abs=0.1)
 
 
 def test_what_is_trained_is_what_is_measured(fresh, examples, tmp_path):
     """The first loss is the cross-entropy of the verdicts of the untrained judge."""
     losses = []
     fit(fresh(), examples, Recipe(batch=21, layers=1, rank=2), tmp_path, progress=lambda *step: losses.append(step[2]))
-    scores = [v.score for v in ask(fresh(), [e.item for e in examples])]
-    expected = -np.mean([np.log(s if e.accept else 1 - s) for s, e in zip(scores, examples, strict=True)])
-    assert losses == pytest.approx([expected], abs=1e-4)
-
-
-def test_clean_examples_are_right_or_complete_and_only_of_the_problems_given():
-    problems = Arithmetic().sample(21, split="train", seed=8)
-    examples = clean_examples(problems, np.random.default_rng(1))
-    assert {e.item.problem.id for e in examples} == {p.id for p in problems}
-    assert len(examples) == len({(e.item.problem.id, e.item.response) for e in examples}) == 21 * 7
-    for example in examples:
-        problem = example.item.problem
-        known = problem.right if example.accept else [r for r in problem.wrong if r.kind in COMPLETE]
-        assert example.item.response in {r.text for r in known}
-    assert Counter((e.item.problem.id, e.accept) for e in examples) == {
-        (p.id, accept): count for p in problems for accept, count in ((True, 3), (False, 4))
-    }
-
-
-def test_clean_examples_follow_from_their_stream_and_are_shuffled(problems):
-    first, again, other = (clean_examples(problems, np.random.default_rng(s)) for s in (1, 1, 2))
-    assert first == again != other
-    order = [e.item.problem.id for e in first]
-    assert order != sorted(order, key=[p.id for p in problems].index)
-    assert len({e.accept for e in first[:12]}) == 2
-
-
-def test_clean_examples_of_problems_with_few_responses():
-    problem = Problem.make(
-        family="file",
-        question="q",
-        reference="22",
-        right=(Response("22", "reference"),),
-        wrong=(Response("23", "given"), Response("", "empty"), Response("-22", "sign"), Response("2", "truncated")),
-    )
-    examples = clean_examples([problem], np.random.default_rng(0))
-    assert sorted(examples, key=lambda e: e.accept) == [
-        Example(Item(problem, "23"), False),
-        Example(Item(problem, "22"), True),
-    ]
-    assert clean_examples([], np.random.default_rng(0)) == []
+    assert losses == pytest.approx([cross_entropy(fresh(), examples)], abs=1e-4)
 
 
 def test_the_schedule_warms_up_over_a_twentieth_and_falls_to_0():
@@ -160,3 +168,19 @@ def test_the_schedule_warms_up_over_a_twentieth_and_falls_to_0():
     assert rates[5 + 47] == pytest.approx(0.5, abs=0.02)
     assert rates[-1] == pytest.approx(0, abs=1e-3)
     assert [schedule(0, 1), *(schedule(s, 2) for s in (0, 1))] == [1.0, 1.0, 1.0]
+
+
+def test_a_model_of_the_hubs_is_trained_and_opened_by_the_name_of_what_came_of_it(
+    model, tokenizer, examples, items, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    model.save_pretrained("model")
+    tokenizer.save_pretrained("model")
+    judge = open_judge("hf:model", device="cpu", dtype="bf16")
+    judge.retrain(examples[:7], RECIPE, Path("out"))
+    adapted, opened = judge.adapted(Path("out")), open_judge("hf:model:adapter=out", device="cpu", dtype="bf16")
+    assert ask(adapted, items) == ask(opened, items)
+    assert adapted.name == opened.name == "hf:model:adapter=out"
+    assert adapted.fingerprint == opened.fingerprint != judge.fingerprint
+    with pytest.raises(UsageError, match="no adapter in nowhere"):
+        open_judge("hf:model:adapter=nowhere")

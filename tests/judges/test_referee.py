@@ -11,8 +11,8 @@ from hoodwink.corpora.families import FAMILIES
 from hoodwink.corpora.records import COMPLETE, NEAR
 from hoodwink.judges.card import CARD_FILE, README_FILE
 from hoodwink.judges.judge import ask
+from hoodwink.judges.origin import ADAPTER_FILE
 from hoodwink.judges.quality import Graded, known_responses, measure
-from hoodwink.judges.referee import ADAPTER_FILE
 
 FOLDER = files("hoodwink.judges").joinpath("adapters", "referee")
 

@@ -1,0 +1,93 @@
+"""What a judge is trained on, how, and what came of it: plain values, so that nobody needs torch to talk about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..corpora.errors import UsageError
+from ..corpora.records import COMPLETE, Item, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a judge is trained; all of it goes on the card.
+
+    Attributes:
+        problems: how many train problems examples are taken from.
+        epochs: passes over the examples.
+        batch: examples in one step.
+        lr: highest learning rate (AdamW; linear warm-up over a twentieth of the steps, then a cosine to 0).
+        rank: LoRA rank; alpha is twice the rank.
+        layers: how many of the upper layers get adapters.
+        seed: of sampling, order and initial weights.
+    """
+
+    problems: int = 340
+    epochs: int = 1
+    batch: int = 8
+    lr: float = 1e-3
+    rank: int = 8
+    layers: int = 12
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item and the score in [0, 1] that a judge should give it: 1.0 accepts, 0.0 rejects, 0.5 is undecided.
+
+    Raises:
+        UsageError: the target lies outside [0, 1].
+    """
+
+    item: Item
+    target: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.target <= 1:  # false for NaN too
+            raise UsageError(f"target {self.target} is no score; write a number from 0 (reject) to 1 (accept)")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training run did.
+
+    Recipe, examples, steps, losses (mean of each tenth), wall time in seconds, and how many examples were finds.
+    """
+
+    recipe: Recipe
+    examples: int
+    steps: int
+    losses: tuple[float, ...]
+    seconds: float
+    finds: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the card."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Training:
+        """What `to_json` gave.
+
+        Raises:
+            TypeError, KeyError: the values are others.
+        """
+        read = {**values, "recipe": Recipe(**values["recipe"]), "losses": tuple(values["losses"])}
+        return cls(**read)
+
+
+def clean_examples(problems: Sequence[Problem], rng: np.random.Generator) -> list[Example]:
+    """What a practitioner trains on first: three right and four complete wrong responses of each problem, shuffled.
+
+    Truncated, empty and nonsense responses and near misses stay out: they are for hardening.
+    """
+    examples = []
+    for problem in problems:
+        wrong = [r for r in problem.wrong if r.kind in COMPLETE]
+        for target, known, count in ((1.0, problem.right, 3), (0.0, wrong, 4)):
+            examples += [Example(Item(problem, known[i].text), target) for i in rng.permutation(len(known))[:count]]
+    return [examples[i] for i in rng.permutation(len(examples))]
