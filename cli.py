@@ -76,7 +76,7 @@ def attack(
         run = call(
             judging,
             corpus,
-            attacks=[name.strip() for name in attacks.split(",") if name.strip()],
+            attacks=names(attacks),
             problems=problems,
             budget=budget,
             seed=seed,
@@ -94,6 +94,80 @@ def attack(
     write(_output(), render_summary(summary, checks=False))
     print(f"run     {run.folder}\nfinds   {run.folder / 'finds.jsonl'}\nreport  {write_report(run)}")
     return 3 if any(a.failed for a in summary.attacks) else 0
+
+
+@app.command
+def duel(
+    *,
+    judge: Annotated[str, Parameter(help="Judge to begin with; one that can be trained.")] = "referee",
+    corpus: Annotated[str, Parameter(help="Problems, with a train and an eval split.")] = "arithmetic",
+    rounds: Annotated[int, Parameter(help="Judges to attack; a finished duel may be taken further.")] = 5,
+    recipe: Annotated[
+        str, Parameter(help="How judges are retrained (`hoodwink list recipes`); several, comma-separated, or all.")
+    ] = "replay",
+    attacks: Annotated[str, Parameter(help="Portfolio against every judge, comma-separated.")] = "auto",
+    train_attacks: Annotated[
+        str | None, Parameter(help="What searches train problems for examples. [default: auto, with four arms]")
+    ] = None,
+    held_out: Annotated[
+        str | None, Parameter(help="Attacks never trained on. [default: words:mode=replace,injection]")
+    ] = None,
+    problems: Annotated[int, Parameter(help="Eval problems of each round.")] = 20,
+    train_problems: Annotated[int, Parameter(help="Train problems of each round.")] = 40,
+    held_out_problems: Annotated[int, Parameter(help="So many of the eval problems for held-out attacks.")] = 10,
+    budget: Annotated[int, Parameter(help="Queries for each problem and attack.")] = 640,
+    held_out_budget: Annotated[int, Parameter(help="The same, for held-out attacks.")] = 320,
+    shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find on an eval problem.")] = 60,
+    seed: Annotated[int, Parameter(help="Fixes problems, search and training.")] = 0,
+    goal: Annotated[Literal["accept", "acclaim"], Parameter(help="Level of find that ends a search.")] = "accept",
+    training: Annotated[Training, Parameter(name="*")] = NO_TRAINING,
+    limits: Annotated[Limits, Parameter(name="*")] = NO_LIMITS,
+    threshold: Threshold = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
+    out: Out = None,
+) -> int:
+    """Attack a judge, retrain it on what fooled it, attack again: does hardening help, or only move the hole?
+
+    Examples:
+        hoodwink duel --judge referee --rounds 5 --out runs/duel
+
+        hoodwink duel --rounds 2 --recipe all --out runs/recipes
+    """
+    from .fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
+    from .fuzz.recipes import duels
+    from .reports.progress import DuelProgress
+    from .reports.text import write
+    from .reports.views import report as write_report
+    from .reports.views import view_of
+
+    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    with DuelProgress(_errors()) as display:
+        run = duels(
+            judging,
+            corpus,
+            rounds=rounds,
+            recipes=recipes(names(recipe), training),
+            attacks=names(attacks),
+            train_attacks=TRAIN_ATTACKS if train_attacks is None else names(train_attacks),
+            held_out=HELD_OUT_ATTACKS if held_out is None else names(held_out),
+            problems=problems,
+            train_problems=train_problems,
+            held_out_problems=held_out_problems,
+            budget=budget,
+            held_out_budget=held_out_budget,
+            shrink_budget=shrink_budget,
+            goal=goal,
+            constraints=constraints(limits),
+            seed=seed,
+            out=out,
+            watch=display.watch,
+        )
+    view = view_of(run)
+    write(_output(), view.text(view.summarise(run)))
+    print(f"run     {run.folder}\nreport  {write_report(run)}")
+    return 0
 
 
 @app.command

@@ -18,26 +18,30 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
+from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
 from ..corpora.oracles import open_oracle
-from ..corpora.records import Candidate, Item, Problem, Split, Truth
+from ..corpora.records import Candidate, Item, Problem, Truth
 from ..judges.ensemble import Ensemble
 from ..judges.examples import Example
-from ..judges.hardening import training_set
-from ..judges.judge import Cuts, HasPieces, Judge, TrainableJudge, threshold_of
+from ..judges.hardening import Hardening, open_hardening, training_set
+from ..judges.judge import Cuts, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
 from ..judges.proposer import proposer_of
 from ..judges.quality import Graded, Quality, known_responses, measure
 from .arena import Plan
-from .attacks import Attack
+from .attacks import Attack, Proposals, open_attack
 from .attacks.openers import MASTER_KEYS
 from .campaign import Progress
+from .constraints import Constraints
 from .gate import Ask, Gate
+from .objective import Goal
 from .rounds import EVAL, HELD_OUT, TRAIN, Look, Round, Rounds, folder_of, judge_folder
-from .run import Run, attack, read_finds
+from .run import Run, attack, default_name, read_finds, versions
+from .settings import check_counts, check_numbers, distinct, known_goal
 from .store import Store, write_atomically
 from .strings import drawn_edits, edited
 from .target import cut_plainly
@@ -45,8 +49,12 @@ from .target import cut_plainly
 #: What a judge was trained on, beside its weights.
 EXAMPLES_FILE = "examples.jsonl"
 
-#: Problems of the `eval` split on whose known responses every judge of a duel is measured, and the seed that draws them.
-CLEAN, CLEAN_SEED = 64, 1_000_003
+#: The portfolio that attacks every judge; the one whose finds are trained on; and families that never are.
+ATTACKS: Sequence[str] = ("auto",)
+TRAIN_ATTACKS: Sequence[str] = ("auto:arms=surrogate+genetic+random+repeat",)
+HELD_OUT_ATTACKS: Sequence[str] = ("words:mode=replace", "injection")
+
+Attacks = Sequence[str | Attack | Callable[..., Proposals]]
 
 #: Edited copies of each old find that are tried, and the most edits in one.
 VARIANTS, EDITS = 4, 2
@@ -281,6 +289,68 @@ class Duel:
                 with self._stage(number, "look back"):
                     Gate(self.judge(number), self.oracle, self.store).consider(asks)
                 self.store.put(f"looked back {number}", last)
+
+
+def duel(
+    judge: str | Judge,
+    corpus: str | Corpus = "arithmetic",
+    *,
+    rounds: int = 5,
+    recipe: str | Hardening = "replay",
+    attacks: Attacks = ATTACKS,
+    train_attacks: Attacks = TRAIN_ATTACKS,
+    held_out: Attacks = HELD_OUT_ATTACKS,
+    problems: int = 20,
+    train_problems: int = 40,
+    held_out_problems: int = 10,
+    budget: int = 640,
+    held_out_budget: int = 320,
+    shrink_budget: int = 60,
+    goal: Goal = "accept",
+    constraints: Constraints | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    watch: Watch | None = None,
+) -> Run:
+    """Attack a judge, retrain it on what fooled it, attack again, `rounds` times; leave a run folder.
+
+    The same call on the same folder goes on where it was stopped; with more `rounds` it takes a finished duel further.
+    Without `out` the folder is `runs/NAME`, with a name that follows from the settings. See `arena.Plan` for the rest.
+
+    Raises:
+        UsageError: a setting is wrong, the judge cannot be trained, or the folder cannot be used.
+        JudgeError: the judge failed; what was done so far is kept.
+    """
+    check_counts(rounds=rounds, problems=problems, train_problems=train_problems, budget=budget)
+    check_counts(held_out_problems=held_out_problems, held_out_budget=held_out_budget)
+    check_numbers(seed=seed, shrink_budget=shrink_budget)
+    first = open_judge(judge)
+    if not isinstance(first, TrainableJudge):
+        raise UsageError(f"judge {first.name} cannot be retrained; duel with referee, smollm2 or hf:ORG/MODEL")
+    plan = Plan(
+        judge=first,
+        corpus=open_corpus(corpus) if isinstance(corpus, str) else corpus,
+        rounds=rounds,
+        recipe=open_hardening(recipe),
+        attacks=distinct([open_attack(a) for a in attacks]),
+        train_attacks=distinct([open_attack(a) for a in train_attacks]),
+        held_out=distinct([open_attack(a) for a in held_out]) if held_out else (),
+        problems=problems,
+        train_problems=train_problems,
+        held_out_problems=min(held_out_problems, problems),
+        budget=budget,
+        held_out_budget=held_out_budget,
+        shrink_budget=shrink_budget,
+        goal=known_goal(goal),
+        constraints=constraints or Constraints(),
+        seed=seed,
+    )
+    plan.check()
+    identity = plan.identity()
+    folder = Path(out) if out is not None else Path("runs") / f"duel-{default_name(identity)}"
+    with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
+        Duel(plan, store, watch or Watch()).run()
+    return Run(folder)
 
 
 def _line(example: Example) -> str:

@@ -40,7 +40,7 @@ class Round:
         keys: master keys on this round's `eval` problems: how often each was accepted, of how many.
         variants: of each earlier round's finds, by problem: the share of edited copies, not searched for, accepted.
         looks: what this round's finds are like, in the order of `finds.jsonl` of its `eval` run.
-        training: how the judge was made: what `Training.to_json` says, and `set`, examples by origin; None of the first.
+        training: how the judge was made: what `Training.to_json` says, and `set`, examples by origin; None if given.
         seconds: wall time by stage, on the call that finished it.
     """
 
@@ -86,9 +86,7 @@ class Rounds:
 
     def add(self, done: Round) -> None:
         """Keep a finished round."""
-        self.store.db.execute(
-            "INSERT OR REPLACE INTO rounds VALUES (?, ?)", (done.number, json.dumps(done.to_json()))
-        )
+        self.store.db.execute("INSERT OR REPLACE INTO rounds VALUES (?, ?)", (done.number, json.dumps(done.to_json())))
 
     def all(self) -> list[Round]:
         """The finished rounds, in order."""

@@ -75,7 +75,9 @@ RECIPES = {
     for recipe in (
         Hardening("replay", "finds to reject, and clean responses so that nothing is forgotten"),
         Hardening("finds", "finds to reject, alone", clean=0),
-        Hardening("keys", "no finds: answers cut after their first sentence (the published fix)", finds=False, truncated=80),
+        Hardening(
+            "keys", "no finds: answers cut after their first sentence (the published fix)", finds=False, truncated=80
+        ),
         Hardening("truncated", "replay, and answers cut after their first sentence", truncated=80),
         Hardening("gibberish", "replay, and random strings that nobody searched for", gibberish=120),
         Hardening(

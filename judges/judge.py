@@ -32,7 +32,8 @@ JUDGES = {
     "ensemble": "hoodwink.judges.ensemble:from_folder",
 }
 
-#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`, `ensemble:FOLDER`.
+#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`,
+#: `ensemble:FOLDER`.
 _WITH_ARGUMENT = ("hf", "python", "planted", "ensemble")
 
 
@@ -129,7 +130,7 @@ class Afresh(Protocol):
 
 
 @runtime_checkable
-class TrainableJudge(Protocol):
+class TrainableJudge(Judge, Protocol):
     """A judge that can be trained further, and opened again by the weights that came of it; itself it stays as it is.
 
     The same call once more (examples, recipe, weights, folder) goes on where the last one stopped, if at all.

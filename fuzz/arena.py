@@ -1,0 +1,143 @@
+"""What decides a duel: judge, problems, attacks and recipe, with every name resolved and checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from ..corpora.corpus import Corpus
+from ..corpora.errors import UsageError
+from ..corpora.identity import digest_of
+from ..corpora.records import Problem, Split
+from ..judges.hardening import Hardening
+from ..judges.judge import TrainableJudge, batch_of
+from .attacks import Attack
+from .constraints import Constraints
+from .objective import Goal
+from .settings import attackable, digest_of_problems
+
+#: `eval` problems on whose known responses every judge of a duel is measured, and the seed that draws them.
+CLEAN, CLEAN_SEED = 64, 1_000_003
+
+#: Seeds of rounds lie this far apart, those of duels further.
+APART = 1_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A duel with every name resolved.
+
+    Attributes:
+        judge: the first judge.
+        corpus: where problems come from; it must have a `train` and an `eval` split.
+        rounds: how many judges are attacked. Not part of the identity: a duel may be taken further.
+        recipe: how judges are retrained.
+        attacks: the portfolio on `eval` problems, whose ASR is the adaptive one.
+        train_attacks: what searches `train` problems for examples.
+        held_out: families of attacks that are never trained on.
+        problems: `eval` problems of each round.
+        train_problems: `train` problems of each round.
+        held_out_problems: so many of the `eval` problems are attacked by `held_out` too.
+        budget: queries for each problem and attack; `held_out_budget` of the held-out ones.
+        shrink_budget: queries for shrinking a find on an `eval` problem; finds to train on are left as they are.
+        seed: everything follows from it.
+    """
+
+    judge: TrainableJudge
+    corpus: Corpus
+    rounds: int
+    recipe: Hardening
+    attacks: tuple[Attack, ...]
+    train_attacks: tuple[Attack, ...]
+    held_out: tuple[Attack, ...]
+    problems: int
+    train_problems: int
+    held_out_problems: int
+    budget: int
+    held_out_budget: int
+    shrink_budget: int
+    goal: Goal
+    constraints: Constraints
+    seed: int
+
+    def seed_of(self, number: int) -> int:
+        """The seed of a round's attacks and training."""
+        return self.seed * APART + number
+
+    def problems_of(self, number: int, split: Split) -> list[Problem]:
+        """The problems of a round in one split: no two rounds share any.
+
+        Raises:
+            UsageError: the corpus does not hold so many.
+        """
+        each = self.problems if split == "eval" else self.train_problems
+        size = self.corpus.size(split)
+        if size is not None and size < number * each:
+            raise UsageError(
+                f"corpus {self.corpus.name} has {size} {split} problems, and round {number} of a duel needs "
+                f"{number} times {each}; ask for fewer rounds or problems"
+            )
+        return attackable(self.corpus.sample(number * each, split=split, seed=self.seed)[-each:])
+
+    @cached_property
+    def clean(self) -> list[Problem]:
+        """The problems on whose known responses every judge is measured."""
+        size = self.corpus.size("eval")
+        return self.corpus.sample(CLEAN if size is None else min(CLEAN, size), split="eval", seed=CLEAN_SEED)
+
+    def check(self) -> None:
+        """Find out what would fail in a later round before the first begins.
+
+        Raises:
+            UsageError: too few problems, or a held-out family that is also trained on.
+        """
+        self.problems_of(self.rounds, "eval")
+        if self.recipe.finds and self.rounds > 1:
+            self.problems_of(self.rounds - 1, "train")
+        trained = {family for attack in self.train_attacks for family in families(attack)}
+        for attack in self.held_out:
+            for family in families(attack):
+                if family in trained and self.recipe.finds:
+                    raise UsageError(
+                        f"attack {family} is held out and trained on; leave it out of one of both "
+                        f"(--held-out {','.join(a.name for a in self.held_out)})"
+                    )
+
+    def identity(self) -> dict[str, Any]:
+        """What a folder must agree on for the duel to go on in it."""
+        attacks = {"attacks": self.attacks, "train_attacks": self.train_attacks, "held_out": self.held_out}
+        return {
+            "kind": "duel",
+            "judge": self.judge.name,
+            "fingerprint": self.judge.fingerprint,
+            "batch": batch_of(self.judge),
+            "corpus": self.corpus.name,
+            "oracle": self.corpus.oracle,
+            "clean": digest_of_problems(self.clean),
+            "eval": digest_of_problems(self.problems_of(1, "eval")),
+            "train": digest_of_problems(self.problems_of(1, "train")) if self.recipe.finds else "",
+            "recipe": self.recipe.to_json(),
+            **{part: [a.name for a in chosen] for part, chosen in attacks.items()},
+            "attack_code": [digest_of(partial(a.function, **a.options)) for chosen in attacks.values() for a in chosen],
+            "problems": self.problems,
+            "train_problems": self.train_problems,
+            "held_out_problems": self.held_out_problems,
+            "budget": self.budget,
+            "held_out_budget": self.held_out_budget,
+            "shrink_budget": self.shrink_budget,
+            "goal": self.goal,
+            "constraints": self.constraints.to_json(),
+            "seed": self.seed,
+        }
+
+
+def families(attack: Attack) -> Sequence[str]:
+    """The families of attacks that one consists of: itself, or the arms of a portfolio."""
+    known = inspect.signature(attack.function).parameters
+    if "arms" not in known:
+        return [attack.name.partition(":")[0]]
+    arms: str = attack.options.get("arms", known["arms"].default)
+    return arms.split("+")
