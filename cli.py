@@ -18,7 +18,21 @@ from cyclopts.validators import Number
 
 from . import __version__
 from .corpora.errors import HoodwinkError
-from .options import NO_LIMITS, Device, Dtype, Limits, Out, Threads, Threshold, constraints, open_named
+from .options import (
+    NO_LIMITS,
+    NO_TRAINING,
+    Device,
+    Dtype,
+    Limits,
+    Out,
+    Threads,
+    Threshold,
+    Training,
+    constraints,
+    names,
+    open_named,
+    recipes,
+)
 
 app = App(
     name="hoodwink",
@@ -136,34 +150,42 @@ def duel(
         hoodwink duel --rounds 2 --recipe all --out runs/recipes
     """
     from .fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
-    from .fuzz.recipes import duels
+    from .fuzz.duel import duel as call
+    from .fuzz.recipes import compare_recipes
     from .reports.progress import DuelProgress
+
+    chosen = recipes(recipe, training)
+    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    settings = {
+        "rounds": rounds,
+        "attacks": names(attacks),
+        "train_attacks": TRAIN_ATTACKS if train_attacks is None else names(train_attacks),
+        "held_out": HELD_OUT_ATTACKS if held_out is None else names(held_out),
+        "problems": problems,
+        "train_problems": train_problems,
+        "held_out_problems": held_out_problems,
+        "budget": budget,
+        "held_out_budget": held_out_budget,
+        "shrink_budget": shrink_budget,
+        "goal": goal,
+        "constraints": constraints(limits),
+        "seed": seed,
+    }
+    with DuelProgress(_errors(), rounds) as display:
+        if len(chosen) == 1:
+            run = call(judging, corpus, recipe=chosen[0], out=out, watch=display.watch(), **settings)
+        else:
+            folder = out or Path("runs/recipes")
+            run = compare_recipes(judging, corpus, recipes=chosen, out=folder, watch=display.watch, **settings)
+    return _show_and_report(run)
+
+
+def _show_and_report(run: Any) -> int:
+    """Print a run's results and write its report."""
     from .reports.text import write
     from .reports.views import report as write_report
     from .reports.views import view_of
 
-    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
-    with DuelProgress(_errors()) as display:
-        run = duels(
-            judging,
-            corpus,
-            rounds=rounds,
-            recipes=recipes(names(recipe), training),
-            attacks=names(attacks),
-            train_attacks=TRAIN_ATTACKS if train_attacks is None else names(train_attacks),
-            held_out=HELD_OUT_ATTACKS if held_out is None else names(held_out),
-            problems=problems,
-            train_problems=train_problems,
-            held_out_problems=held_out_problems,
-            budget=budget,
-            held_out_budget=held_out_budget,
-            shrink_budget=shrink_budget,
-            goal=goal,
-            constraints=constraints(limits),
-            seed=seed,
-            out=out,
-            watch=display.watch,
-        )
     view = view_of(run)
     write(_output(), view.text(view.summarise(run)))
     print(f"run     {run.folder}\nreport  {write_report(run)}")

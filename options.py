@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command on it goes on where it stopped.")]
 Threshold = Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")]
@@ -53,3 +54,35 @@ def constraints(limits: Limits) -> Any:
     asked = asdict(limits)
     asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
     return Constraints(**asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How judges are retrained; what is not given is the recipe's own."""
+
+    start: Annotated[
+        Literal["previous", "first"] | None, Parameter(help="Weights that training begins with. [default: previous]")
+    ] = None
+    clean: Annotated[int | None, Parameter(help="Train problems whose known responses are replayed. [default: 40]")] = (
+        None
+    )
+    epochs: Annotated[int | None, Parameter(validator=Number(gte=1), help="Passes over the examples. [default: 2]")] = (
+        None
+    )
+    lr: Annotated[float | None, Parameter(validator=Number(gt=0), help="Highest learning rate. [default: 5e-4]")] = None
+
+
+NO_TRAINING = Training()
+
+
+def names(given: str) -> list[str]:
+    """What stands between commas."""
+    return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def recipes(given: str, training: Training) -> Any:
+    """The recipes of a duel by their names (`all` for every one), trained as was asked for."""
+    from .judges.hardening import RECIPES, changed, open_hardening
+
+    chosen = list(RECIPES) if given.strip() == "all" else names(given)
+    return [changed(open_hardening(name), **asdict(training)) for name in chosen]

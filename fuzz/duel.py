@@ -34,7 +34,7 @@ from ..judges.proposer import proposer_of
 from ..judges.quality import Graded, Quality, known_responses, measure
 from .arena import Plan
 from .attacks import Attack, Proposals, open_attack
-from .attacks.openers import MASTER_KEYS
+from .attacks.openers import MASTER_KEYS, OTHERS
 from .campaign import Progress
 from .constraints import Constraints
 from .gate import Ask, Gate
@@ -55,6 +55,9 @@ TRAIN_ATTACKS: Sequence[str] = ("auto:arms=surrogate+genetic+random+repeat",)
 HELD_OUT_ATTACKS: Sequence[str] = ("words:mode=replace", "injection")
 
 Attacks = Sequence[str | Attack | Callable[..., Proposals]]
+
+#: Fixed strings that every judge is shown: the published master keys, and plain assents and openings.
+KEYS = (*MASTER_KEYS, *OTHERS)
 
 #: Edited copies of each old find that are tried, and the most edits in one.
 VARIANTS, EDITS = 4, 2
@@ -147,7 +150,7 @@ class Duel:
         rng = np.random.default_rng([self.plan.seed, number, 1])
         first = self.plan.judge
         finds = [item for n in range(1, number) for item in self._harvested(n)]
-        with self._stage(number, "train"):
+        with self._stage(number, "retrain"):
             examples = training_set(
                 recipe,
                 finds,
@@ -225,15 +228,11 @@ class Duel:
         answers = gate.consider([Ask(p, Candidate(r.text, "check", r.kind)) for p, r, _ in known])
         return measure([Graded(p, r, right, a.trial.verdict) for (p, r, right), a in zip(known, answers, strict=True)])
 
-    def _keys(self, gate: Gate, problems: Sequence[Problem]) -> dict[str, tuple[int, int]]:
-        """How often each master key passes."""
-        asks = [Ask(p, Candidate(key, "openers", "key")) for key in MASTER_KEYS for p in problems]
-        trials = [a.trial for a in gate.consider(asks)]
-        by_key = [trials[i : i + len(problems)] for i in range(0, len(trials), len(problems))]
-        return {
-            key: (sum(t.fools for t in tried), sum(t.truth is Truth.WRONG for t in tried))
-            for key, tried in zip(MASTER_KEYS, by_key, strict=True)
-        }
+    def _keys(self, gate: Gate, problems: Sequence[Problem]) -> dict[str, tuple[bool, ...]]:
+        """Which problems each master key passes on."""
+        asks = [Ask(p, Candidate(key, "openers", "key")) for key in KEYS for p in problems]
+        fooled = [a.trial.fools for a in gate.consider(asks)]
+        return {key: tuple(fooled[i * len(problems) :][: len(problems)]) for i, key in enumerate(KEYS)}
 
     def _replay(self, gate: Gate, number: int) -> dict[int, dict[str, float]]:
         """Show the judge of a round all older finds, alone, and edited copies of them: by round, what `Round` says."""

@@ -37,7 +37,7 @@ class Round:
         seed: of the round's attacks.
         quality: how it does on clean responses, the same in every round.
         threshold: the score from which it accepts.
-        keys: master keys on this round's `eval` problems: how often each was accepted, of how many.
+        keys: of each master key, whether it passed on each of this round's `eval` problems.
         variants: of each earlier round's finds, by problem: the share of edited copies, not searched for, accepted.
         looks: what this round's finds are like, in the order of `finds.jsonl` of its `eval` run.
         training: how the judge was made: what `Training.to_json` says, and `set`, examples by origin; None if given.
@@ -50,7 +50,7 @@ class Round:
     seed: int
     quality: Quality
     threshold: float
-    keys: dict[str, tuple[int, int]]
+    keys: dict[str, tuple[bool, ...]]
     variants: dict[int, dict[str, float]]
     looks: tuple[Look, ...]
     training: dict[str, Any] | None
@@ -65,7 +65,7 @@ class Round:
         """Rebuild what `to_json` wrote."""
         parts = {
             "quality": Quality.from_json(data["quality"]),
-            "keys": {key: (fooled, tried) for key, (fooled, tried) in data["keys"].items()},
+            "keys": {key: tuple(passed) for key, passed in data["keys"].items()},
             "variants": {int(number): shares for number, shares in data["variants"].items()},
             "looks": tuple(Look(**look) for look in data["looks"]),
         }

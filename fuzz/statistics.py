@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
+
+#: Queries to success of cells that succeeded, and queries after which others ended without.
+Queries = tuple[Sequence[int], Sequence[int]]
 
 
 def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float] | None:
@@ -48,8 +52,7 @@ def success_curve(successes: Sequence[int], failures: Sequence[int]) -> list[tup
     """
     curve = [(0, 0.0)]
     if successes:
-        data: stats.CensoredData = stats.CensoredData(uncensored=list(successes), right=list(failures))
-        cdf = stats.ecdf(data).cdf
+        cdf = stats.ecdf(_censored(successes, failures)).cdf
         for queries, share in zip(cdf.quantiles, cdf.probabilities, strict=True):
             if share > curve[-1][1]:  # scipy also lists where a cell was censored, at which the share stays
                 curve.append((int(queries), float(share)))
@@ -59,3 +62,19 @@ def success_curve(successes: Sequence[int], failures: Sequence[int]) -> list[tup
 def median_queries(curve: Sequence[tuple[int, float]]) -> int | None:
     """The queries within which half of the cells succeed, failures counted; None if half of them never do."""
     return next((q for q, share in curve if share >= 0.5), None)
+
+
+def logrank(first: Queries, second: Queries) -> float | None:
+    """p of the logrank test that queries to success are the same in both groups, two-sided; None where nothing says so.
+
+    Each group is `(successes, failures)` as `success_curve` takes them. It needs a success, and both groups.
+    """
+    if not (first[0] or second[0]) or not any(first) or not any(second):
+        return None
+    one, other = (_censored(*group) for group in (first, second))
+    p = float(stats.logrank(one, other).pvalue)
+    return None if math.isnan(p) else p
+
+
+def _censored(successes: Sequence[int], failures: Sequence[int]) -> Any:
+    return stats.CensoredData(uncensored=list(successes), right=list(failures))

@@ -30,7 +30,7 @@ def asr_chart(summary: RunSummary) -> Markup | None:
     ]
     if not rows:
         return None
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(data(rows)).encode(
         y=alt.Y("attack:N", sort=None, title=None, axis=alt.Axis(labelLimit=150)),
         color=_colour(summary, legend=False),
     )
@@ -39,7 +39,7 @@ def asr_chart(summary: RunSummary) -> Markup | None:
         x=alt.X("low:Q", scale=scale, title="ASR").axis(format="%", tickCount=5), x2="high:Q"
     )
     points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("asr:Q", scale=scale))
-    return _svg((bars + points).properties(width=WIDTH, height={"step": 34}), "Attack success rate by attack")
+    return svg((bars + points).properties(width=WIDTH, height={"step": 34}), "Attack success rate by attack")
 
 
 def curve_chart(summary: RunSummary) -> Markup | None:
@@ -56,7 +56,7 @@ def curve_chart(summary: RunSummary) -> Markup | None:
         for queries, share in [(1, _share_at(attack, 1)), *attack.curve[1:], (budget, attack.curve[-1][1])]
     ]
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_line(interpolate="step-after", strokeWidth=2.5)
         .encode(
             x=alt.X("queries:Q", scale=alt.Scale(type="log", domain=[1, max(2, budget)]), title="queries").axis(
@@ -67,10 +67,11 @@ def curve_chart(summary: RunSummary) -> Markup | None:
         )
         .properties(width=WIDTH, height=200)
     )
-    return _svg(chart, "Share of searches that fooled the judge within a number of queries")
+    return svg(chart, "Share of searches that fooled the judge within a number of queries")
 
 
-def _data(rows: list[dict[str, Any]]) -> Any:
+def data(rows: list[dict[str, Any]]) -> Any:
+    """Rows as a chart's own data."""
     import altair as alt
 
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
@@ -90,7 +91,7 @@ def _colour(summary: RunSummary, *, legend: bool) -> Any:
     return alt.Color("attack:N", scale=scale, legend=shown)
 
 
-def _svg(chart: Any, label: str) -> Markup:
+def svg(chart: Any, label: str) -> Markup:
     """Render a chart; `label` is what a screen reader says of it (the table beside it has the numbers)."""
     import vl_convert
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import escape
@@ -89,7 +89,18 @@ def command(summary: RunSummary) -> str | None:
     words += ["--attacks", ",".join(settings["attacks"]), "--problems", str(settings["problem_count"])]
     for option in ("budget", "seed", "seeds", "goal", "split", "shrink_budget"):
         words += [f"--{option.replace('_', '-')}", str(settings[option])]
-    for name, value in settings["constraints"].items():
+    words += constraint_words(settings["constraints"])
+    if settings["proposer"] is not None:
+        words += ["--proposer", settings["proposer"]]
+    if summary.checks.threshold != 0.5:
+        words += ["--threshold", str(summary.checks.threshold)]
+    return shlex.join(words)
+
+
+def constraint_words(constraints: Mapping[str, Any]) -> list[str]:
+    """Constraints as they are written on the command line."""
+    words: list[str] = []
+    for name, value in constraints.items():
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             words.append(flag)
@@ -97,8 +108,4 @@ def command(summary: RunSummary) -> str | None:
             words += [flag, ",".join(value)]
         else:
             words += [f"{flag}={each}" for each in (value if isinstance(value, list) else [value])]
-    if settings["proposer"] is not None:
-        words += ["--proposer", settings["proposer"]]
-    if summary.checks.threshold != 0.5:
-        words += ["--threshold", str(summary.checks.threshold)]
-    return shlex.join(words)
+    return words

@@ -12,10 +12,22 @@ from rich.text import Text
 
 from ..fuzz.campaign import Progress
 from ..fuzz.checks import Checks
-from .text import render_checks, write
+from ..fuzz.duel import Watch
+from ..fuzz.rounds import EVAL, HELD_OUT, TRAIN, Round
+from .text import percent, render_checks, write
 
 #: Seconds between lines where there is no terminal.
 EVERY = 10.0
+
+#: What a duel does in each stage.
+STAGES = {
+    EVAL: "attack on eval problems",
+    HELD_OUT: "held-out attacks",
+    "replay": "old finds and clean responses",
+    TRAIN: "attack on train problems",
+    "retrain": "training",
+    "look back": "later finds on this judge",
+}
 
 
 class _Display:
@@ -50,11 +62,21 @@ class _Display:
         if self._bar is not None:
             self._bar.stop()
 
+    def begin(self, what: str) -> None:
+        """Start over, with something else."""
+        self.what, self._shown, self._last = what, -1, 0.0
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(what, total=None, note="")
+        else:
+            self.console.print(Text(what))
+
     def show(self, done: int, total: int, note: str, eta: float | None) -> None:
         if self._bar is not None:
             if self._task is None:
                 self._task = self._bar.add_task(self.what, total=total, note=note)
-            self._bar.update(self._task, completed=done, note=note)
+            self._bar.update(self._task, completed=done, total=total, note=note)
             return
         now = time.monotonic()
         if now - self._last >= EVERY or (done == total and self._shown != done):
@@ -95,3 +117,40 @@ class TrainProgress(_Display):
     def __call__(self, step: int, steps: int, loss: float) -> None:
         elapsed = time.monotonic() - self._started
         self.show(step, steps, f"loss {loss:.4f}", elapsed / step * (steps - step))
+
+
+class DuelProgress(_Display):
+    """The round and the stage that a duel is in, and how far that stage is."""
+
+    def __init__(self, console: Console, rounds: int) -> None:
+        super().__init__(console, "")
+        self.rounds = rounds
+        self._recipe = ""
+        self._started = time.monotonic()
+
+    def watch(self, recipe: str = "") -> Watch:
+        """Who is to be told; `recipe` is named where there are several."""
+        return Watch(
+            stage=lambda number, stage: self._stage(recipe, number, stage),
+            attack=self._attack,
+            training=self._training,
+            round=self._round,
+        )
+
+    def _stage(self, recipe: str, number: int, stage: str) -> None:
+        name = f"{recipe} " if recipe else ""
+        self.begin(f"{name}round {number}/{self.rounds} {STAGES[stage]}")
+        self._started = time.monotonic()
+
+    def _attack(self, state: Progress) -> None:
+        eta = state.seconds / state.done * (state.cells - state.done) if state.done else None
+        self.show(state.done, state.cells, f"fooled {state.fooled}  {state.asked} verdicts", eta)
+
+    def _training(self, step: int, steps: int, loss: float) -> None:
+        elapsed = time.monotonic() - self._started
+        self.show(step, steps, f"loss {loss:.4f}", elapsed / step * (steps - step))
+
+    def _round(self, done: Round) -> None:
+        clean, right = percent(done.quality.clean_accuracy, 1), percent(done.quality.right_accepted, 1)
+        note = f"{len(done.looks)} finds, clean accuracy {clean}, right accepted {right}"
+        self.console.print(Text(f"round {done.number} done in {sum(done.seconds.values()):.0f} s: {note}"))

@@ -20,6 +20,16 @@ VIEWS = {
         "hoodwink.reports.text:render_summary",
         "hoodwink.reports.html:render",
     ),
+    "duel": (
+        "hoodwink.reports.duels:summarise",
+        "hoodwink.reports.duel_text:render_duel",
+        "hoodwink.reports.duel_page:render",
+    ),
+    "recipes": (
+        "hoodwink.reports.recipes:summarise",
+        "hoodwink.reports.recipes:render_recipes",
+        "hoodwink.reports.recipes:render",
+    ),
 }
 
 

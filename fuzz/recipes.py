@@ -1,0 +1,68 @@
+"""Several duels that differ in how judges are retrained: the same first judge, problems and seeds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..corpora.errors import UsageError
+from ..judges.hardening import Hardening, open_hardening
+from ..judges.judge import Judge, open_judge
+from .duel import Watch, duel
+from .run import Run, versions
+from .store import Store
+
+#: The part of a duel that does not depend on the recipe: the attacks on the first judge.
+_FIRST = Path("rounds") / "1"
+
+
+def compare_recipes(
+    judge: str | Judge,
+    corpus: Any = "arithmetic",
+    *,
+    recipes: Sequence[str | Hardening],
+    out: str | Path,
+    watch: Callable[[str], Watch] | None = None,
+    **settings: Any,
+) -> Run:
+    """One duel for each recipe, in a folder of its name under `out`; `settings` are those of `duel`.
+
+    The first judge is attacked once: what was asked of it is copied into the other duels, which replay it.
+
+    Raises:
+        UsageError: fewer than two recipes, one of them twice, or what `duel` refuses.
+        JudgeError: the judge failed; what was done so far is kept.
+    """
+    chosen = [open_hardening(recipe) for recipe in recipes]
+    names = [recipe.name for recipe in chosen]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise UsageError(f"recipes {', '.join(names) or 'none'} cannot be compared; name two or more, each once")
+    first = open_judge(judge)
+    folder = Path(out)
+    identity = {
+        "kind": "recipes",
+        "judge": first.name,
+        "fingerprint": first.fingerprint,
+        "corpus": corpus if isinstance(corpus, str) else corpus.name,
+        "recipes": names,
+        "seed": settings.get("seed", 0),
+    }
+    with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
+        for recipe in chosen:
+            _share(folder / names[0], folder / recipe.name)
+            told = watch(recipe.name) if watch is not None else None
+            duel(first, corpus, recipe=recipe, out=folder / recipe.name, watch=told, **settings)
+        store.put("complete", True)
+    return Run(folder)
+
+
+def _share(done: Path, other: Path) -> None:
+    """Give a duel that has not begun what another asked of the same first judge."""
+    if not (done / _FIRST).is_dir() or (other / _FIRST).exists():
+        return
+    half = other / "rounds" / "1.part"
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(done / _FIRST, half)
+    half.rename(other / _FIRST)
