@@ -143,8 +143,8 @@ def command(duel: DuelSummary) -> str | None:
         (settings["judge"], JUDGES),
         (settings["corpus"], CORPORA),
         (settings["recipe"]["name"], RECIPES),
+        *((attack, {**ATTACKS, "python": ""}) for attack in attacks),
     ]
-    named += [(attack, {**ATTACKS, "python": ""}) for attack in attacks]
     if not all(name.partition(":")[0] in table for name, table in named):
         return None
     words = ["hoodwink", "duel", "--judge", settings["judge"], "--corpus", settings["corpus"]]

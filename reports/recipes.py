@@ -1,0 +1,121 @@
+"""Duels with different recipes beside each other: in numbers, as text, and as a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..corpora.errors import UsageError
+from ..fuzz.run import Run
+from ..judges.hardening import RECIPES
+from . import duels
+from .duel_text import queries, share
+from .duels import DuelSummary
+from .escape import visible
+from .page import page
+from .text import percent
+
+#: Of the JSON that `hoodwink show --json` prints of a comparison of recipes.
+SCHEMA = "hoodwink.recipes/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipesSummary:
+    """The duels that have a result, by recipe, in the order asked for."""
+
+    folder: str
+    complete: bool
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    duels: dict[str, DuelSummary]
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON: the duel of each recipe, as `hoodwink show --json` prints it."""
+        return {
+            "schema": SCHEMA,
+            "complete": self.complete,
+            "settings": self.settings,
+            "versions": self.versions,
+            "recipes": {name: duel.to_json() for name, duel in self.duels.items()},
+        }
+
+
+def summarise(run: Run) -> RecipesSummary:
+    """Read the duels under a folder.
+
+    Raises:
+        UsageError: none has a result yet, or one is damaged.
+    """
+    with run.store() as store:
+        config, complete = store.config, bool(store.get("complete"))
+    found: dict[str, DuelSummary] = {}
+    for name in config["identity"]["recipes"]:
+        folder = run.folder / name
+        if _begun(folder):
+            found[name] = duels.summarise(Run(folder))
+    if not found:
+        raise UsageError(f"comparison {run.folder} stopped before its first result; run it again to go on")
+    return RecipesSummary(str(run.folder), complete, config["identity"], config["versions"], found)
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a duel has a finished round."""
+    if not (folder / "run.db").is_file():
+        return False
+    with Run(folder).store() as store:
+        tables = {name for (name,) in store.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return "rounds" in tables and bool(store.db.execute("SELECT COUNT(*) FROM rounds").fetchone()[0])
+
+
+def headline(summary: RecipesSummary) -> str:
+    """The recipe whose last judge fresh search fools least, in a sentence."""
+    rated = {n: d.rounds[-1] for n, d in summary.duels.items() if d.rounds[-1].adaptive.rate is not None}
+    if not rated:
+        return "No recipe has a result that counts."
+    best = min(rated, key=lambda name: (rated[name].adaptive.rate or 0, -(rated[name].queries_median or 1 << 60)))
+    last = rated[best]
+    return (
+        f"Hardened by recipe {best}, the judge of round {last.round} is fooled by fresh search on "
+        f"{share(last.adaptive)} of problems: the least of {len(rated)} recipes."
+    )
+
+
+def render_recipes(summary: RecipesSummary) -> RenderableType:
+    """A table over all recipes."""
+    title = f"Recipes for {visible(summary.settings['judge'])}: the last judge of each duel (the first in brackets)"
+    table = Table(
+        "recipe", "rounds", "adaptive ASR", "median", "stale", "copies", "held out", "keys", "clean", "over-rejected",
+        title=title, title_justify="left",
+    )  # fmt: skip
+    for name, duel in summary.duels.items():
+        first, last = duel.rounds[0], duel.rounds[-1]
+        table.add_row(
+            name, str(last.round), f"{share(last.adaptive)} [{percent(first.adaptive.rate)}]",
+            f"{queries(last.queries_median)} [{queries(first.queries_median)}]", share(last.stale),
+            percent(last.variants.rate), f"{share(last.held_out)} [{percent(first.held_out.rate)}]",
+            f"{percent(last.keys.rate)} [{percent(first.keys.rate)}]",
+            f"{percent(last.quality.clean_accuracy, 1)} [{percent(first.quality.clean_accuracy, 1)}]",
+            f"{percent(last.over_rejection, 1)} [{percent(first.over_rejection, 1)}]",
+        )  # fmt: skip
+    parts: list[RenderableType] = [Text(headline(summary)), Text(""), table]
+    if not summary.complete:
+        parts.append(Text("This comparison is not finished; the same command goes on with it.", style="yellow"))
+    return Group(*parts)
+
+
+def render(summary: RecipesSummary) -> str:
+    """The page of a comparison."""
+    means = {name: RECIPES[name].means for name in summary.duels if name in RECIPES}
+    return page(
+        "recipes.html.jinja",
+        title=f"recipes for {summary.settings['judge']}",
+        headline=headline(summary),
+        run=summary,
+        means=means,
+        queries=queries,
+    )
