@@ -144,6 +144,13 @@ class Engine:
         self.prefixes = kept
         return known
 
+    def packable(self) -> bool:
+        """Whether the model takes packed passes and is read by its hidden states; tried out if nobody knows yet."""
+        if self.packs is None:
+            with torch.no_grad(), IN_USE:
+                self._try_out()
+        return bool(self.packs)
+
     def forget(self) -> None:
         """Drop everything kept between calls."""
         self.prefixes = Prefixes(self.prefixes.budget)

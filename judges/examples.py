@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -71,13 +71,13 @@ class Training:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Training:
-        """What `to_json` gave.
+        """What `to_json` gave; values of other names are passed over.
 
         Raises:
-            TypeError, KeyError: the values are others.
+            TypeError, KeyError: one of its own is missing.
         """
-        read = {**values, "recipe": Recipe(**values["recipe"]), "losses": tuple(values["losses"])}
-        return cls(**read)
+        own = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**{**own, "recipe": Recipe(**values["recipe"]), "losses": tuple(values["losses"])})
 
 
 def clean_examples(problems: Sequence[Problem], rng: np.random.Generator) -> list[Example]:

@@ -1,14 +1,13 @@
 """Training a judge: a LoRA adapter on the upper layers, on examples of right and wrong responses.
 
 The loss is the cross-entropy of the same yes/no log-odds that the judge is read by, so that what is trained is what is
-measured. Gradients stop below the first adapted layer: its input needs none, and torch then keeps no graph for it.
+measured. The layers below the adapters are run once (`halves`), and a training that was stopped goes on where it was
+(`checkpoints`).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +17,15 @@ import numpy as np
 import torch
 
 from ..corpora.errors import UsageError
+from .checkpoints import TRAINING_FILE, Checkpoints, finish, finished, source_of
 from .embedded import quietly
 from .examples import Example, Recipe, Training
+from .halves import reader
 from .origin import loaded
 from .prompted import PromptedJudge
 
-#: What a training left behind besides the adapter, in its folder.
-TRAINING_FILE = "training.json"
+#: So many examples of one problem stand together in a batch: what they share is computed once.
+TOGETHER = 4
 
 
 def fit(
@@ -42,50 +43,69 @@ def fit(
     `finds` says, for the card, how many of the examples are finds. `progress` is told step, number of steps and the
     step's loss.
 
+    The same training once more goes on from its checkpoint in `out`, or returns what is there if that is complete.
+
     Raises:
         UsageError: there are no examples.
     """
     if not examples:
         raise UsageError("there are no examples to train on; give at least one")
-    started = time.monotonic()
-    rng = np.random.default_rng([recipe.seed, 1])
-    plain = judge.origin.load(judge.dtype).to(judge.engine.device)
-    student = PromptedJudge(plain, judge.tokenizer, judge.template, name=judge.name, weights=judge.weights)
-    model = _with_adapter(plain, recipe, judge.origin.adapter, rng)
+    encoded = judge.encode([e.item for e in examples])
+    source = source_of(judge, encoded, examples, recipe)
+    done = finished(out, source)
+    if done is not None:
+        return replace(done, finds=finds)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / TRAINING_FILE).unlink(missing_ok=True)
+    student, model = _student(judge, recipe)
     if judge.origin.adapter is not None:
         recipe = _as_started(model, recipe)
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=0.01)
-    encoded = judge.encode([e.item for e in examples])
-    batches = list(_batches(encoded, recipe, rng))
-    losses = []
-    model.eval()  # no dropout: what is trained is what is measured
-    for step, batch in enumerate(batches):
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    optimiser = torch.optim.AdamW(weights.values(), lr=recipe.lr, weight_decay=0.01)
+    checkpoints = Checkpoints(out, source, weights, optimiser)
+    batches = list(_batches(examples, recipe))
+    read = reader(student, encoded)
+    for step in range(len(checkpoints.losses), len(batches)):
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * schedule(step, len(batches))
-        odds = student.engine.padded([encoded[i] for i in batch])
-        wanted = torch.tensor([examples[i].target for i in batch], device=odds.device)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(odds, wanted)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        losses.append(float(loss.detach()))
-        progress(step + 1, len(batches), losses[-1])
+        odds = read([encoded[i] for i in batches[step]])
+        checkpoints.step(_step(optimiser, weights.values(), odds, [examples[i].target for i in batches[step]]))
+        progress(step + 1, len(batches), checkpoints.losses[-1])
     model.save_pretrained(str(out))
     (out / "README.md").unlink(missing_ok=True)  # peft's stub of a card; ours is written once the judge is measured
-    tenths = tuple(round(float(np.mean(part)), 4) for part in np.array_split(losses, 10) if len(part))
-    training = Training(recipe, len(examples), len(batches), tenths, time.monotonic() - started, finds)
-    (out / TRAINING_FILE).write_text(json.dumps(training.to_json(), indent=1) + "\n", "utf-8")
+    tenths = tuple(round(float(np.mean(part)), 4) for part in np.array_split(checkpoints.losses, 10) if len(part))
+    training = Training(recipe, len(examples), len(batches), tenths, checkpoints.elapsed, finds)
+    finish(out, source, training)
     return training
 
 
-def _with_adapter(model: Any, recipe: Recipe, start: Path | None, rng: np.random.Generator) -> Any:
-    """The model with an adapter to train: a new one, or the one in the folder `start`."""
+def _step(optimiser: torch.optim.Optimizer, weights: Any, odds: torch.Tensor, targets: Sequence[float]) -> float:
+    """One step down the cross-entropy of log-odds with the scores that they should be; returns it."""
+    wanted = torch.tensor(targets, device=odds.device)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(odds, wanted)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(weights, 1.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _student(judge: PromptedJudge, recipe: Recipe) -> tuple[PromptedJudge, Any]:
+    """A judge by a model of its own with an adapter to train, not merged: the judge's, or a new one; and that model.
+
+    It never drops out anything: what is trained is what is measured.
+    """
+    plain = judge.origin.load(judge.dtype).to(judge.engine.device)
+    student = PromptedJudge(plain, judge.tokenizer, judge.template, name=judge.name, weights=judge.weights)
+    start = judge.origin.adapter
+    model = _with_new_adapter(plain, recipe) if start is None else loaded(plain, start, trainable=True)
+    return student, model.eval()
+
+
+def _with_new_adapter(model: Any, recipe: Recipe) -> Any:
+    """The model with an adapter that changes nothing yet."""
     from peft import LoraConfig, get_peft_model
 
-    if start is not None:
-        return loaded(model, start, trainable=True)
     depth = model.config.num_hidden_layers
     config = LoraConfig(
         r=recipe.rank,
@@ -95,8 +115,9 @@ def _with_adapter(model: Any, recipe: Recipe, start: Path | None, rng: np.random
         task_type="CAUSAL_LM",
     )
     # peft draws initial weights from torch's global stream: lend it a seed of ours and give the stream back untouched.
+    seed = int(np.random.default_rng([recipe.seed, 1]).integers(2**31))
     with torch.random.fork_rng(), quietly():
-        torch.manual_seed(int(rng.integers(2**31)))
+        torch.manual_seed(seed)
         return get_peft_model(model, config)
 
 
@@ -122,13 +143,14 @@ def schedule(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _batches(encoded: Sequence[Sequence[int]], recipe: Recipe, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Random batches of similar length: shuffled, sorted in windows of eight batches, and shuffled again."""
+def _batches(examples: Sequence[Example], recipe: Recipe) -> Iterator[list[int]]:
+    """Random batches in which a few examples of a problem stand together, others in each epoch."""
+    rng = np.random.default_rng([recipe.seed, 2])
     for _ in range(recipe.epochs):
-        order = rng.permutation(len(encoded))
-        batches = []
-        for start in range(0, len(order), 8 * recipe.batch):
-            window = sorted(order[start : start + 8 * recipe.batch], key=lambda i: len(encoded[i]))
-            batches += [window[i : i + recipe.batch] for i in range(0, len(window), recipe.batch)]
-        for i in rng.permutation(len(batches)):
-            yield [int(j) for j in batches[i]]
+        problems: dict[str, list[int]] = {}
+        for i in rng.permutation(len(examples)):
+            problems.setdefault(examples[i].item.problem.id, []).append(int(i))
+        chunks = [own[at : at + TOGETHER] for own in problems.values() for at in range(0, len(own), TOGETHER)]
+        order = [i for chunk in rng.permutation(len(chunks)) for i in chunks[chunk]]
+        for start in range(0, len(order), recipe.batch):
+            yield order[start : start + recipe.batch]

@@ -102,7 +102,7 @@ class Prefixes:
         """The path that shares most with a sequence, and how many tokens from the beginning they share."""
         path, depth = self.root, 0
         while True:
-            depth += _common(path.tokens[depth - path.start :], sequence[depth:])
+            depth += common(path.tokens[depth - path.start :], sequence[depth:])
             following = path.after.get((depth, sequence[depth])) if depth < len(sequence) else None
             if following is None:
                 return path, depth
@@ -163,7 +163,7 @@ class Prefixes:
         assert total == self.bytes
 
 
-def _common(first: Tokens, second: Tokens) -> int:
+def common(first: Tokens, second: Tokens) -> int:
     """How many tokens two sequences share at their beginning."""
     most = min(len(first), len(second))
     if first[:most] == second[:most]:
