@@ -22,8 +22,8 @@ from .settings import attackable, digest_of_problems
 #: `eval` problems on whose known responses every judge of a duel is measured, and the seed that draws them.
 CLEAN, CLEAN_SEED = 64, 1_000_003
 
-#: Seeds of rounds lie this far apart, those of duels further.
-APART = 1_000
+#: Seeds of rounds lie this far apart, and those of duels so many rounds.
+APART, MOST = 100, 1_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Plan:
         held_out: families of attacks that are never trained on.
         problems: `eval` problems of each round.
         train_problems: `train` problems of each round.
+        seeds: searches of each problem by every attack, but for the held-out ones, which get one.
         held_out_problems: so many of the `eval` problems are attacked by `held_out` too.
         budget: queries for each problem and attack; `held_out_budget` of the held-out ones.
         shrink_budget: queries for shrinking a find on an `eval` problem; finds to train on are left as they are.
@@ -55,6 +56,7 @@ class Plan:
     held_out: tuple[Attack, ...]
     problems: int
     train_problems: int
+    seeds: int
     held_out_problems: int
     budget: int
     held_out_budget: int
@@ -65,7 +67,7 @@ class Plan:
 
     def seed_of(self, number: int) -> int:
         """The seed of a round's attacks and training."""
-        return self.seed * APART + number
+        return (self.seed * MOST + number) * APART
 
     def problems_of(self, number: int, split: Split) -> list[Problem]:
         """The problems of a round in one split: no two rounds share any.
@@ -124,6 +126,7 @@ class Plan:
             "attack_code": [digest_of(partial(a.function, **a.options)) for chosen in attacks.values() for a in chosen],
             "problems": self.problems,
             "train_problems": self.train_problems,
+            "seeds": self.seeds,
             "held_out_problems": self.held_out_problems,
             "budget": self.budget,
             "held_out_budget": self.held_out_budget,

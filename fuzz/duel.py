@@ -202,6 +202,7 @@ class Duel:
                 problems=problems,
                 budget=budget,
                 seed=self.plan.seed_of(number),
+                seeds=1 if part == HELD_OUT else self.plan.seeds,
                 goal=self.plan.goal,
                 split=problems[0].split,
                 shrink_budget=shrink_budget,
@@ -299,12 +300,13 @@ def duel(
     attacks: Attacks = ATTACKS,
     train_attacks: Attacks = TRAIN_ATTACKS,
     held_out: Attacks = HELD_OUT_ATTACKS,
-    problems: int = 20,
-    train_problems: int = 40,
-    held_out_problems: int = 10,
-    budget: int = 640,
-    held_out_budget: int = 320,
-    shrink_budget: int = 60,
+    problems: int = 14,
+    train_problems: int = 20,
+    seeds: int = 2,
+    held_out_problems: int = 8,
+    budget: int = 400,
+    held_out_budget: int = 240,
+    shrink_budget: int = 40,
     goal: Goal = "accept",
     constraints: Constraints | None = None,
     seed: int = 0,
@@ -321,7 +323,7 @@ def duel(
         JudgeError: the judge failed; what was done so far is kept.
     """
     check_counts(rounds=rounds, problems=problems, train_problems=train_problems, budget=budget)
-    check_counts(held_out_problems=held_out_problems, held_out_budget=held_out_budget)
+    check_counts(seeds=seeds, held_out_problems=held_out_problems, held_out_budget=held_out_budget)
     check_numbers(seed=seed, shrink_budget=shrink_budget)
     first = open_judge(judge)
     if not isinstance(first, TrainableJudge):
@@ -336,6 +338,7 @@ def duel(
         held_out=distinct([open_attack(a) for a in held_out]) if held_out else (),
         problems=problems,
         train_problems=train_problems,
+        seeds=seeds,
         held_out_problems=min(held_out_problems, problems),
         budget=budget,
         held_out_budget=held_out_budget,

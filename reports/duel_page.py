@@ -18,6 +18,11 @@ from .duels import DuelSummary, Rate
 from .html import STEPS, constraint_words
 from .page import page
 
+#: Settings of a duel that are written as a number.
+NUMBERS = (
+    "problems", "train_problems", "seeds", "held_out_problems", "budget", "held_out_budget", "shrink_budget",
+)  # fmt: skip
+
 #: Finds shown of each round; all are in its run's own report and finds.jsonl.
 GALLERY = 8
 
@@ -151,7 +156,15 @@ def command(duel: DuelSummary) -> str | None:
     words += ["--rounds", str(max(len(duel.rounds), 1)), "--recipe", settings["recipe"]["name"]]
     for option in ("attacks", "train_attacks", "held_out"):
         words += [f"--{option.replace('_', '-')}", ",".join(settings[option])]
-    for option in ("problems", "train_problems", "held_out_problems", "budget", "held_out_budget", "shrink_budget"):
+    for option in (
+        "problems",
+        "train_problems",
+        "seeds",
+        "held_out_problems",
+        "budget",
+        "held_out_budget",
+        "shrink_budget",
+    ):
         words += [f"--{option.replace('_', '-')}", str(settings[option])]
     recipe = settings["recipe"]
     words += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -26,6 +26,9 @@ BUDGETS = (1, 10, 40, 160, 640, 2560)
 
 Interval = tuple[float, float] | None
 
+#: What came of searches, by problem and seed.
+Outcomes = Mapping[tuple[str, int], "Outcome"]
+
 
 class Rate(NamedTuple):
     """A share of problems with its 95 % interval, resampled by problem; None where there are none."""
@@ -36,7 +39,7 @@ class Rate(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of one problem: queries to the first find, None without any; queries spent where there is none."""
+    """What came of one problem and seed: queries to the first find, None without any; queries spent without one."""
 
     queries: int | None
     spent: int
@@ -49,7 +52,8 @@ class RoundSummary:
     Attributes:
         round: its number.
         judge: what was attacked.
-        adaptive: fresh search by the portfolio on this judge.
+        adaptive: fresh search by the portfolio on this judge; with several seeds, the mean over them.
+        by_seed: the same by seed. Problems of one seed share what they learn, so seeds differ more than problems do.
         budgets: the same within smaller budgets.
         nonsense: fooled by nonsense, fresh.
         queries_median: queries within which half of the problems are fooled, failures censored.
@@ -78,6 +82,7 @@ class RoundSummary:
     round: int
     judge: str
     adaptive: Rate
+    by_seed: dict[int, Rate]
     budgets: dict[int, Rate]
     nonsense: Rate
     queries_median: int | None
@@ -114,6 +119,7 @@ class RoundSummary:
             "round": self.round,
             "judge": self.judge,
             **_named("adaptive_asr", self.adaptive),
+            "adaptive_asr_by_seed": {str(seed): _json(rate) for seed, rate in self.by_seed.items()},
             "asr_at": {str(budget): _json(rate) for budget, rate in self.budgets.items()},
             **_named("nonsense_asr", self.nonsense),
             "queries_median": self.queries_median,
@@ -181,9 +187,9 @@ class Fought(NamedTuple):
 
     record: Round
     finds: list[dict[str, Any]]
-    outcomes: dict[str, Outcome]
+    outcomes: Outcomes
     nonsense: Rate
-    held_out: dict[str, dict[str, Outcome]]
+    held_out: dict[str, Outcomes]
 
 
 def summarise(run: Run) -> DuelSummary:
@@ -221,32 +227,35 @@ def _summarise(run: Run, store: Store) -> DuelSummary:
 def _fought(run: Run, record: Round) -> Fought:
     with Run(folder_of(run.folder, record.number, EVAL)).store() as store:
         finds, outcomes = read_finds(store), _outcomes(store)
-        fooled = {f["problem"] for f in finds if f["kind"] == "nonsense"}
+        fooled = {(f["problem"], f["seed"]) for f in finds if f["kind"] == "nonsense"}
     held = folder_of(run.folder, record.number, HELD_OUT)
-    families: dict[str, dict[str, Outcome]] = {}
+    families: dict[str, Outcomes] = {}
     if held.is_dir():
         with Run(held).store() as store:
             families = {name: _outcomes(store, name) for name in store.config["identity"]["attacks"]}
-    return Fought(record, finds, outcomes, _share([p in fooled for p in outcomes]), families)
+    return Fought(record, finds, outcomes, _by_problem({cell: cell in fooled for cell in outcomes}), families)
 
 
-def _outcomes(store: Store, attack: str | None = None) -> dict[str, Outcome]:
+def _outcomes(store: Store, attack: str | None = None) -> Outcomes:
     """What came of each problem that counts, by one attack or by the one that needed the fewest queries."""
     counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
     rows = store.db.execute(
-        "SELECT c.problem, c.queries, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
+        "SELECT c.problem, c.seed, c.queries, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
         "WHERE c.role = 'search' AND c.state NOT IN ('running', 'failed') AND (?1 IS NULL OR c.attack = ?1) "
         "GROUP BY c.id ORDER BY c.id",
         (attack,),
     )
-    outcomes: dict[str, Outcome] = {}
-    for problem, spent, found in rows:
-        if problem not in counted:
-            continue
-        known = outcomes.get(problem, Outcome(None, 0))
-        best = min((q for q in (known.queries, found) if q is not None), default=None)
-        outcomes[problem] = Outcome(best, max(known.spent, spent))
-    return outcomes
+    return _best(((problem, seed), Outcome(found, spent)) for problem, seed, spent, found in rows if problem in counted)
+
+
+def _best(outcomes: Iterable[tuple[tuple[str, int], Outcome]]) -> Outcomes:
+    """What came of each problem and seed by the attack that needed the fewest queries."""
+    best: dict[tuple[str, int], Outcome] = {}
+    for cell, (found, spent) in outcomes:
+        known = best.get(cell, Outcome(None, 0))
+        queries = min((q for q in (known.queries, found) if q is not None), default=None)
+        best[cell] = Outcome(queries, max(known.spent, spent))
+    return best
 
 
 def _round(rounds: Rounds, fought: Sequence[Fought], place: int) -> RoundSummary:
@@ -260,6 +269,10 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int) -> RoundSummary
         round=record.number,
         judge=record.judge,
         adaptive=_fooled(this.outcomes),
+        by_seed={
+            seed: _fooled({cell: outcome for cell, outcome in this.outcomes.items() if cell[1] == seed})
+            for seed in dict.fromkeys(seed for _, seed in this.outcomes)
+        },
         budgets={budget: _fooled(this.outcomes, budget) for budget in BUDGETS if budget <= _longest(this.outcomes)},
         nonsense=this.nonsense,
         queries_median=median_queries(curve),
@@ -267,7 +280,7 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int) -> RoundSummary
         stale=_stale(rounds, record, earlier),
         stale_kinds={kind: rate for kind, rate in stale.items() if rate.problems},
         variants=_mean([share for shares in record.variants.values() for share in shares.values()]),
-        held_out=_fooled(_any(this.held_out)),
+        held_out=_fooled(_best(cell for outcomes in this.held_out.values() for cell in outcomes.items())),
         held_out_by={attack: _fooled(outcomes) for attack, outcomes in this.held_out.items()},
         keys=_mean([fmean(passed) for passed in zip(*record.keys.values(), strict=True)]),
         keys_by={key: _share(passed) for key, passed in record.keys.items()},
@@ -297,28 +310,25 @@ def _mean(shares: Sequence[float]) -> Rate:
     return Rate(fmean(shares) if shares else None, rate_interval(shares, 1 if whole else 2), len(shares))
 
 
-def _fooled(outcomes: Mapping[str, Outcome], budget: int | None = None) -> Rate:
+def _by_problem(cells: Mapping[tuple[str, int], bool]) -> Rate:
+    """The mean over problems of the share of their seeds of which something is true."""
+    shares: dict[str, list[bool]] = {}
+    for (problem, _), value in cells.items():
+        shares.setdefault(problem, []).append(value)
+    return _mean([fmean(values) for values in shares.values()])
+
+
+def _fooled(outcomes: Outcomes, budget: int | None = None) -> Rate:
     """The share of problems fooled within a budget."""
-    queries = [o.queries for o in outcomes.values()]
-    return _share([q is not None and (budget is None or q <= budget) for q in queries])
+    within = budget if budget is not None else 1 << 62
+    return _by_problem({cell: o.queries is not None and o.queries <= within for cell, o in outcomes.items()})
 
 
-def _any(attacks: Mapping[str, Mapping[str, Outcome]]) -> dict[str, Outcome]:
-    """What came of each problem by the best of several attacks."""
-    together: dict[str, Outcome] = {}
-    for outcomes in attacks.values():
-        for problem, outcome in outcomes.items():
-            known = together.get(problem, Outcome(None, 0))
-            best = min((q for q in (known.queries, outcome.queries) if q is not None), default=None)
-            together[problem] = Outcome(best, max(known.spent, outcome.spent))
-    return together
-
-
-def _longest(outcomes: Mapping[str, Outcome]) -> int:
+def _longest(outcomes: Outcomes) -> int:
     return max((o.queries or o.spent for o in outcomes.values()), default=0)
 
 
-def _queries(outcomes: Mapping[str, Outcome]) -> Queries:
+def _queries(outcomes: Outcomes) -> Queries:
     found = [o.queries for o in outcomes.values() if o.queries is not None]
     return found, [o.spent for o in outcomes.values() if o.queries is None]
 
