@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .corpora.corpus import open_corpus as corpus
     from .corpora.errors import HoodwinkError, JudgeError, UsageError
     from .corpora.records import Candidate, Find, Item, Problem, Response, Trial, Truth, Verdict
+    from .fuzz.duel import duel
     from .fuzz.run import Run, attack, check, load_run
     from .fuzz.target import Target
     from .judges.judge import Judge
@@ -44,6 +45,7 @@ _LAZY = {
     "attack": "fuzz.run:attack",
     "check": "fuzz.run:check",
     "corpus": "corpora.corpus:open_corpus",
+    "duel": "fuzz.duel:duel",
     "judge": "judges.judge:open_judge",
     "load_run": "fuzz.run:load_run",
     "report": "reports.views:report",
@@ -62,6 +64,7 @@ __all__ += [
     "attack",
     "check",
     "corpus",
+    "duel",
     "judge",
     "load_run",
 ]

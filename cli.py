@@ -255,8 +255,8 @@ def check(
 
 
 @app.command(name="list")
-def list_names(what: Literal["judges", "attacks", "corpora"]) -> int:
-    """List the judges, attacks or corpora that can be named, with their options."""
+def list_names(what: Literal["judges", "attacks", "corpora", "recipes"]) -> int:
+    """List the judges, attacks, corpora or recipes of hardening that can be named, with their options."""
     from .reports.names import render_names
     from .reports.text import write
 

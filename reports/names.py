@@ -12,19 +12,25 @@ from ..corpora.corpus import CORPORA
 from ..corpora.families import FAMILIES
 from ..corpora.names import lookup
 from ..fuzz.attacks import ATTACKS
+from ..judges.hardening import RECIPES
 from ..judges.judge import JUDGES
+
+What = Literal["judges", "attacks", "corpora", "recipes"]
 
 #: How the argument of a name is written, where it takes one.
 _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
     "python": "python:module:function",
     "planted": "planted:NAME",
+    "ensemble": "ensemble:FOLDER of a duel",
     "file": "file:PATH.jsonl (.csv, .parquet)",
 }
 
 
-def list_names(what: Literal["judges", "attacks", "corpora"]) -> list[tuple[str, str, str]]:
+def list_names(what: What) -> list[tuple[str, str, str]]:
     """Name, summary and options of everything that can be named."""
+    if what == "recipes":
+        return [(recipe.name, recipe.means, "") for recipe in RECIPES.values()]
     tables: dict[str, Mapping[str, str]] = {"judges": JUDGES, "attacks": ATTACKS, "corpora": CORPORA}
     rows = [(_ARGUMENTS.get(name, name), *_describe(lookup(tables[what], name, what))) for name in tables[what]]
     if what == "attacks":
@@ -45,7 +51,7 @@ def _summary(thing: Any) -> str:
     return (inspect.getdoc(thing) or "").split("\n", 1)[0]
 
 
-def render_names(what: Literal["judges", "attacks", "corpora"]) -> Table:
+def render_names(what: What) -> Table:
     """The same as a table for the terminal."""
     table = Table("name", "what it is", "options (name:option=value)")
     for row in list_names(what):
