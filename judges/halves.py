@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from .engine import EXACT, ROUNDED
-from .packing import IN_USE, Pack, UnpackableError, forward
+from .engine import EXACT, ROUNDED, out_of_memory
+from .packing import IN_USE, Pack, forward
 from .prefixes import Prefixes, Tokens, common
 from .prompted import PromptedJudge
 
@@ -46,8 +46,10 @@ def reader(student: PromptedJudge, sequences: Sequence[Sequence[int]]) -> Read:
         halves.learn(probes)
         with torch.no_grad():
             own, read = engine.padded(probes), halves.odds(probes)
-    except (UnpackableError, AttributeError, TypeError, ValueError, RuntimeError, IndexError):
-        return engine.padded  # a model's layers can be anything, and fail in any way
+    except Exception as error:  # a model's layers can be anything, and fail in any way
+        if out_of_memory(error):
+            raise
+        return engine.padded
     tolerance = EXACT if student.dtype in (torch.float32, torch.float64) else ROUNDED
     if not float((own - read).abs().max()) < (float(own.abs().max()) + 1) * tolerance:
         return engine.padded

@@ -20,12 +20,13 @@ import hoodwink
 import overhead
 import plain
 import torch
+import training
 import transformers
 from rich.console import Console
 from rich.table import Table
 from workloads import WORKLOADS
 
-PARTS = ("engine", "agreement", "startup", "memory", "overhead")
+PARTS = ("engine", "agreement", "training", "startup", "memory", "overhead")
 
 
 def main() -> None:
@@ -66,6 +67,8 @@ def measured(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if "agreement" in parts:
         exact = hoodwink.judge(options.judge, device=options.device, dtype="fp32")
         results["agreement"] = engine.agreement(exact)
+    if "training" in parts:
+        results["training"] = training.measure(load(options), max(3, options.repeats))
     for name in ("startup", "memory"):
         if name in parts:
             sides = (name, f"plain-{name}")
@@ -139,6 +142,12 @@ def show(console: Console, results: dict[str, Any]) -> None:
         console.print(table)
     if "agreement" in results:
         console.print(f"margins against the plain loop's in fp32: {results['agreement']}")
+    if "training" in results:
+        row = results["training"]
+        console.print(
+            f"retraining on {row['examples']} examples, {row['epochs']} epochs: {written(row['seconds'], 1)} s, "
+            f"{written(row['times_the_plain_loop'])} times the plain loop"
+        )
     for name, key, unit in (("startup", "seconds", "s to the first verdict"), ("memory", "mb", "MB at most")):
         for side, runs in results.get(name, {}).items():
             console.print(f"{side}: {written(engine.spread([run[key] for run in runs]), 1)} {unit}")
