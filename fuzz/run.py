@@ -99,8 +99,8 @@ def attack(
         JudgeError: the judge failed; what it said so far is kept.
     """
     source, part, count = _choose(corpus, problems, split, PROBLEMS)
-    _check_numbers(budget=budget, seeds=seeds, shrink_budget=shrink_budget, seed=seed)
-    chosen = _attackable(source.sample(count, split=part, seed=seed))
+    check_numbers(budget=budget, seeds=seeds, shrink_budget=shrink_budget, seed=seed)
+    chosen = attackable(source.sample(count, split=part, seed=seed))
     portfolio = _distinct([open_attack(a) for a in attacks])
     settings = Settings(
         judge=open_judge(judge),
@@ -149,8 +149,8 @@ class Settings:
             "oracle": self.corpus.oracle,
             "split": self.split,
             "problem_count": len(self.problems),
-            "problems": _digest_of_problems(self.problems),
-            "learn": _digest_of_problems(self.learn),
+            "problems": digest_of_problems(self.problems),
+            "learn": digest_of_problems(self.learn),
             "attacks": [a.name for a in self.attacks],
             "attack_code": [digest_of(partial(a.function, **a.options)) for a in self.attacks],
             "attack_files": [_digest_of_files(a) for a in self.attacks],
@@ -224,7 +224,7 @@ def _fill(
     write_atomically(store.folder / FINDS_FILE, "".join(lines))
 
 
-def _digest_of_problems(problems: Sequence[Problem]) -> str:
+def digest_of_problems(problems: Sequence[Problem]) -> str:
     """A hash of all that problems hold; empty without any."""
     records = json.dumps([p.to_json() for p in problems])
     return hashlib.sha256(records.encode()).hexdigest()[:16] if problems else ""
@@ -243,14 +243,14 @@ def _digest_of_files(attack: Attack) -> str:
         raise UsageError(f"attack {attack.name} names a file that cannot be read: {error.strerror or error}") from error
 
 
-def _check_numbers(*, seed: int = 0, **counts: int) -> None:
+def check_numbers(*, seed: int = 0, **counts: int) -> None:
     """Seeds are at least 0 and counts at least 1."""
     for name, value, least in [("seed", seed, 0), *((n, c, 1) for n, c in counts.items())]:
         if value < least:
             raise UsageError(f"{name} is {value}; write a whole number of at least {least}")
 
 
-def _attackable(problems: list[Problem]) -> list[Problem]:
+def attackable(problems: list[Problem]) -> list[Problem]:
     """The problems, each with a wrong response to start from."""
     for problem in problems:
         if not problem.wrong:
@@ -272,7 +272,7 @@ def _to_learn_on(source: Corpus, attacked: Sequence[Problem], attacks: Sequence[
             f"attack {names[0]} learns on train problems, and corpus {source.name} has none besides those attacked; "
             "attack with --split eval, or leave the attack out"
         )
-    return _attackable(left)
+    return attackable(left)
 
 
 def _distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:
@@ -305,9 +305,9 @@ def check(
         UsageError: a setting is wrong.
         JudgeError: the judge failed.
     """
-    _check_numbers(seed=seed)
+    check_numbers(seed=seed)
     source, part, count = _choose(corpus, problems, None, checks.PROBLEMS)
-    drawn = _attackable(source.sample(count, split=part, seed=seed))
+    drawn = attackable(source.sample(count, split=part, seed=seed))
     judging = open_judge(judge)
     with Store.in_memory() as store:
         return judging.name, checks.run(Gate(judging, open_oracle(source.oracle), store), drawn)
@@ -321,7 +321,7 @@ def _choose(
     part = split if split is not None else source.default_split
     if problems is None:
         problems = min(default, source.size(part) or default)
-    _check_numbers(problems=problems)
+    check_numbers(problems=problems)
     return source, part, problems
 
 
