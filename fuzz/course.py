@@ -30,8 +30,8 @@ REWARD, ACCURACY = 0.95, 0.02
 LOOSE = 0.5
 #: Training ends after so many exams in a row that show the collapse: there is nothing more to see.
 STAY = 4
-#: Samples that are kept of each batch, and their characters.
-KEPT, LONGEST = 3, 2000
+#: Samples that are kept of each batch beside the first in each way, and their characters.
+KEPT, LONGEST = 2, 2000
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS points (
@@ -84,7 +84,7 @@ class Point:
         distinct: distinct-1, -2 and -3: different n-grams (words, signs) as a share of all in the batch (Li et al.
             2016, arXiv 1510.03055).
         ways: count, mean score and share of right answers by way of answering.
-        samples: the first answers of the batch.
+        samples: the first answers of the batch, and the first in each way.
     """
 
     step: int
@@ -132,6 +132,11 @@ class Book:
         """An empty book: a replay writes it again."""
         self.store.db.execute(_TABLE)
         self.store.db.execute("DELETE FROM points")
+
+    def begun(self) -> bool:
+        """Whether there is a book in the store."""
+        named = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'points'"
+        return self.store.db.execute(named).fetchone() is not None
 
     def add(self, point: Point) -> None:
         """Write a point down."""
@@ -210,10 +215,18 @@ class Course:
             divergence=state.divergence,
             distinct=distinct([a.text for a in answers]),
             ways=_by_way(answers, trials),
-            samples=tuple(_sample(a, t) for a, t in zip(answers[:KEPT], trials, strict=False)),
+            samples=tuple(_sample(answers[i], trials[i]) for i in _kept(answers)),
         )
         self.book.add(point)
         return point
+
+
+def _kept(answers: Sequence[Answer]) -> list[int]:
+    """Which answers are kept as samples: nobody chooses them."""
+    first: dict[str, int] = {}
+    for place, answer in enumerate(answers):
+        first.setdefault(answer.way, place)
+    return sorted({*range(min(KEPT, len(answers))), *first.values()})
 
 
 def distinct(texts: Sequence[str]) -> tuple[float, float, float]:
@@ -245,5 +258,12 @@ def _by_way(answers: Sequence[Answer], trials: Sequence[Trial]) -> dict[str, tup
 
 def _sample(answer: Answer, trial: Trial) -> Sample:
     problem, verdict = answer.problem, trial.verdict
-    texts = (text[:LONGEST] for text in (problem.question, problem.reference, answer.text))
-    return Sample(answer.way, *texts, score=verdict.score, accepted=verdict.accepted, truth=trial.truth.value)
+    return Sample(
+        way=answer.way,
+        question=problem.question[:LONGEST],
+        reference=problem.reference[:LONGEST],
+        text=answer.text[:LONGEST],
+        score=verdict.score,
+        accepted=verdict.accepted,
+        truth=trial.truth.value,
+    )

@@ -65,7 +65,7 @@ FREE, EXPLORE = "free string", 0.05
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a student wrote: `(count,)` problems, ways and texts; `(count, length)` tokens, of which free strings are."""
+    """What a student wrote: `(count,)` problems, ways and texts, and the `(count, length)` tokens of free strings."""
 
     problems: list[Problem]
     ways: Choices

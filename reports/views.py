@@ -20,6 +20,11 @@ VIEWS = {
         "hoodwink.reports.text:render_summary",
         "hoodwink.reports.html:render",
     ),
+    "collapse": (
+        "hoodwink.reports.collapses:summarise",
+        "hoodwink.reports.collapses:render",
+        "hoodwink.reports.collapse_page:render",
+    ),
 }
 
 
