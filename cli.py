@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,19 @@ from cyclopts.validators import Number
 
 from . import __version__
 from .corpora.errors import HoodwinkError
-from .options import NO_LIMITS, Device, Dtype, Limits, Out, Threads, Threshold, constraints, open_named
+from .options import (
+    LESSONS,
+    NO_LIMITS,
+    Device,
+    Dtype,
+    Lessons,
+    Limits,
+    Out,
+    Threads,
+    Threshold,
+    constraints,
+    open_named,
+)
 
 app = App(
     name="hoodwink",
@@ -97,6 +110,53 @@ def attack(
 
 
 @app.command
+def collapse(
+    *,
+    judge: Annotated[str, Parameter(help="Judge whose score is the reward: see `hoodwink list judges`.")] = "referee",
+    corpus: Annotated[str, Parameter(help="Problems: see `hoodwink list corpora`.")] = "arithmetic",
+    problems: Annotated[
+        int | None, Parameter(help="Train problems to learn from. [default: 24, or all of a smaller corpus]")
+    ] = None,
+    exam: Annotated[
+        int | None, Parameter(help="Eval problems to be examined on. [default: 24, or all of a smaller corpus]")
+    ] = None,
+    course: Annotated[Lessons, Parameter(name="*")] = LESSONS,
+    seed: Annotated[int, Parameter(help="Fixes problems, vocabulary and all that is drawn.")] = 0,
+    threshold: Threshold = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
+    out: Out = None,
+) -> int:
+    """Train a policy on a judge's score alone, and show what becomes of its answers.
+
+    The policy begins as a student who answers honestly and is sometimes right (simulated from the problems' known
+    responses); rarely, it writes a string of random tokens. It learns by REINFORCE from the judge's score. Training
+    ends once the judge is content (0.95) and nothing is right (at most 0.02), or after `--steps`.
+
+    Example:
+        hoodwink collapse --judge referee --out runs/collapse
+    """
+    from .fuzz.collapse import Training
+    from .fuzz.collapse import collapse as call
+    from .reports.progress import CollapseProgress
+    from .reports.text import write
+    from .reports.views import report as write_report
+    from .reports.views import view_of
+
+    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    training = Training(**asdict(course))
+    with CollapseProgress(_errors()) as display:
+        run = call(
+            judging, corpus, problems=problems, exam=exam, training=training, seed=seed, out=out, progress=display
+        )
+    view = view_of(run)
+    write(_output(), view.text(view.summarise(run)))
+    print(f"run     {run.folder}\nreport  {write_report(run)}")
+    return 0
+
+
+@app.command
 def report(
     run: Path, *, to: Annotated[Path | None, Parameter(help="File to write. [default: RUN/report.html]")] = None
 ) -> int:
@@ -110,7 +170,9 @@ def report(
 
 @app.command
 def show(
-    run: Path, *, json: Annotated[bool, Parameter(negative=(), help="Print JSON (schema hoodwink.run/1).")] = False
+    run: Path,
+    *,
+    json: Annotated[bool, Parameter(negative=(), help="Print JSON (schema hoodwink.run/1 and such).")] = False,
 ) -> int:
     """Print a run's results, from its folder alone."""
     from .fuzz.run import load_run

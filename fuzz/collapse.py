@@ -21,6 +21,7 @@ from ..corpora.errors import UsageError
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Problem, SplitChoice
 from ..judges.judge import Judge, batch_of, open_judge
+from .attacks.policy import chosen
 from .course import Answer, Book, Course, State
 from .gate import Gate
 from .run import Run, attackable, check_numbers, default_name, digest_of_problems, versions
@@ -61,17 +62,17 @@ class Training:
         batch: answers of a step.
         every: steps from one exam to the next.
         length: tokens of a free string.
-        vocabulary: tokens that it may be made of, drawn from the judge's.
+        vocabulary: tokens that it may be made of: common words, up to half, and others of the judge's, drawn blindly.
         lr: learning rate of the free string's policy.
         choice_lr: of the choice between ways.
         bonus: weight of the entropy in the free string's policy.
         gather: free strings that are judged before their policy learns from them.
     """
 
-    steps: int = 300
+    steps: int = 600
     batch: int = 256
     every: int = 5
-    length: int = 8
+    length: int = 6
     vocabulary: int = 512
     lr: float = 4.0
     choice_lr: float = 0.5
@@ -173,7 +174,7 @@ def _learn(course: Course, settings: Settings) -> Iterator[int]:
     # A stream for each purpose: how often exams are held does not change what is learned.
     drawing, writing, sitting = (np.random.default_rng([settings.seed, i]) for i in range(3))
     student = Student(
-        _vocabulary(settings.judge, training.vocabulary, drawing),
+        chosen(drawing, pieces_of(settings.judge), training.vocabulary),
         training.length,
         lr=training.lr,
         choice_lr=training.choice_lr,
@@ -195,12 +196,6 @@ def _learn(course: Course, settings: Settings) -> Iterator[int]:
 
 def _handed_in(answers: Answers) -> list[Answer]:
     return [Answer(*each) for each in zip(answers.problems, answers.texts, answers.names(), strict=True)]
-
-
-def _vocabulary(judge: Judge, count: int, rng: np.random.Generator) -> list[str]:
-    """So many of the judge's tokens, drawn blindly."""
-    pieces = sorted(set(pieces_of(judge)))
-    return [pieces[i] for i in rng.permutation(len(pieces))[:count].tolist()]
 
 
 def _draw(source: Corpus, split: SplitChoice, wanted: int | None, usual: int, seed: int) -> tuple[Problem, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -71,7 +72,13 @@ def curve_chart(summary: RunSummary) -> Markup | None:
 
 
 def lines_chart(
-    lines: dict[str, list[tuple[float, float]]], *, label: str, across: str, up: str, shares: bool, height: int = 200
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    label: str,
+    across: str,
+    up: str,
+    shares: bool,
+    height: int = 200,
 ) -> Markup:
     """Lines over a common axis; `shares` says that they lie between 0 and 1. `label` is read out, the others shown."""
     import altair as alt

@@ -27,7 +27,7 @@ class Curve(NamedTuple):
     note: str
     chart: Markup
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def render(summary: CollapseSummary) -> str:
