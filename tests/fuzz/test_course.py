@@ -36,7 +36,12 @@ def test_a_batch_is_marked_and_written_down(course, problems):
     assert point == teaching.last
     assert (point.step, point.part, point.queries, point.verdicts) == (0, "train", 2, 2)
     assert (point.reward, point.accepted) == (pytest.approx(1.9 / 3), pytest.approx(2 / 3))
-    assert (point.right, point.wrong, point.unsure, point.unparsed) == (pytest.approx(1 / 3), pytest.approx(2 / 3), 0, 0)
+    assert (point.right, point.wrong, point.unsure, point.unparsed) == (
+        pytest.approx(1 / 3),
+        pytest.approx(2 / 3),
+        0,
+        0,
+    )
     assert (point.entropy, point.divergence) == STATE
     assert point.gap == pytest.approx(0.3)
     assert point.ways == {"free string": (2, 0.9, 0.0), "short answer": (1, 0.1, 1.0)}
