@@ -204,6 +204,8 @@ def _draw(source: Corpus, split: SplitChoice, wanted: int | None, usual: int, se
     Raises:
         UsageError: there are none, or not so many.
     """
+    if wanted is not None:
+        check_numbers(**{"problems" if split == "train" else "exam": wanted})
     size = source.size(split)
     if size == 0:
         raise UsageError(

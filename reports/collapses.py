@@ -233,7 +233,7 @@ def _said(point: Point) -> str:
     if not point.samples:
         return ""
     sample = point.samples[0]
-    return f"{sample.score:.2f} {sample.truth} {quoted(sample.text, 48)}"
+    return f"{sample.score:.2f} {visible(sample.truth)} {quoted(sample.text, 48)}"
 
 
 def nats(value: float | None) -> str:
