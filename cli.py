@@ -117,6 +117,9 @@ def collapse(
     problems: Annotated[
         int | None, Parameter(help="Train problems to learn from. [default: 24, or all of a smaller corpus]")
     ] = None,
+    policy: Annotated[
+        str, Parameter(help="Who learns: student (simulated), or a language model: smollm2, hf:ORG/MODEL.")
+    ] = "student",
     exam: Annotated[
         int | None, Parameter(help="Eval problems to be examined on. [default: 24, or all of a smaller corpus]")
     ] = None,
@@ -136,6 +139,8 @@ def collapse(
 
     Example:
         hoodwink collapse --judge referee --out runs/collapse
+
+        hoodwink collapse --policy smollm2 --batch 32 --steps 200    (needs pip install "hoodwink[rl]")
     """
     from .fuzz.collapse import Training
     from .fuzz.collapse import collapse as call
@@ -148,7 +153,15 @@ def collapse(
     training = Training(**asdict(course))
     with CollapseProgress(_errors()) as display:
         run = call(
-            judging, corpus, problems=problems, exam=exam, training=training, seed=seed, out=out, progress=display
+            judging,
+            corpus,
+            policy=policy,
+            problems=problems,
+            exam=exam,
+            training=training,
+            seed=seed,
+            out=out,
+            progress=display,
         )
     view = view_of(run)
     write(_output(), view.text(view.summarise(run)))

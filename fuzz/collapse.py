@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
+from ..corpora.names import nearest
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Problem, SplitChoice
 from ..judges.judge import Judge, batch_of, open_judge
@@ -28,6 +29,12 @@ from .run import Run, attackable, check_numbers, default_name, digest_of_problem
 from .store import Store
 from .student import EXPLORE, WAYS, Answers, Student
 from .target import pieces_of
+
+if TYPE_CHECKING:
+    from .grpo import Learner
+
+#: Kinds of policies: the simulated student, and language models (`fuzz.grpo`).
+POLICIES = ("student", "smollm2", "hf")
 
 #: Problems to learn from and to be examined on, unless other numbers are asked for.
 PROBLEMS, EXAM = 24, 24
@@ -84,6 +91,7 @@ def collapse(
     judge: str | Judge | Callable[..., Any],
     corpus: str | Corpus = "arithmetic",
     *,
+    policy: str | Learner = "student",
     problems: int | None = None,
     exam: int | None = None,
     training: Training | None = None,
@@ -92,6 +100,9 @@ def collapse(
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Run:
     """Train a policy on a judge's score alone and leave a run folder with the whole curve.
+
+    `policy` is `student` (`fuzz.student`), or a language model (`fuzz.grpo`): `smollm2`, `hf:ORG/MODEL`, or one made
+    by `fuzz.grpo.learner`. Of `training` a language model takes steps, batch and exams alone.
 
     It learns from `problems` of the split `train` and is examined on `exam` others of the split `eval`. The same call
     on the same folder goes on where it was stopped, and the same seed gives the same curve.
@@ -110,11 +121,13 @@ def collapse(
         exam=_draw(source, "eval", exam, EXAM, seed),
         training=asked,
         seed=seed,
+        policy=policy if isinstance(policy, str) else f"object {type(policy.model).__name__}",
     )
+    learner = _learner(policy)
     identity = settings.identity()
     folder = Path(out) if out is not None else Path("runs") / f"collapse-{default_name(identity)}"
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
-        _train(store, settings, progress)
+        _train(store, settings, learner, progress)
     return Run(folder)
 
 
@@ -145,13 +158,26 @@ class Settings:
             "exam_count": len(self.exam),
             "exam": digest_of_problems(self.exam),
             "training": asdict(self.training),
-            "ways": [{"name": way.name, "skill": way.skill, "share": way.share} for way in WAYS],
+            "ways": [{"name": w.name, "skill": w.skill, "share": w.share} for w in WAYS if self.policy == "student"],
             "explore": EXPLORE,
             "seed": self.seed,
         }
 
 
-def _train(store: Store, settings: Settings, progress: Callable[[Progress], None]) -> None:
+def _learner(policy: str | Learner) -> Learner | None:
+    """The language model of that name; None for the student."""
+    if not isinstance(policy, str):
+        return policy
+    if policy == "student":
+        return None
+    if policy.partition(":")[0] not in POLICIES:
+        raise nearest(policy, POLICIES, "policy")
+    from .grpo import open_learner
+
+    return open_learner(policy)
+
+
+def _train(store: Store, settings: Settings, learner: Learner | None, progress: Callable[[Progress], None]) -> None:
     """The whole run; all of it lands in the store."""
     store.rewind([*settings.problems, *settings.exam])
     book = Book(store)
@@ -160,16 +186,31 @@ def _train(store: Store, settings: Settings, progress: Callable[[Progress], None
         Gate(settings.judge, open_oracle(settings.corpus.oracle), store), book, every=settings.training.every
     )
     started = time.perf_counter()
-    for step in _learn(course, settings):
+
+    def done(step: int) -> None:
         assert course.last is not None
         seconds = time.perf_counter() - started
         told = (course.last.reward, course.last.right, course.gate.asked, seconds)
         progress(Progress(step, settings.training.steps, *told))
+
+    if learner is None:
+        _teach_student(course, settings, done)
+    else:
+        from .grpo import train
+
+        training, papers = settings.training, _papers(settings)
+        count = {"steps": training.steps, "batch": training.batch, "seed": settings.seed}
+        train(learner, course, settings.problems, papers, **count, done=done)
     store.put("complete", True)
 
 
-def _learn(course: Course, settings: Settings) -> Iterator[int]:
-    """A student learns; yields the number of steps done after each."""
+def _papers(settings: Settings) -> list[Problem]:
+    """The problems of an exam: as many as a batch has, over and over."""
+    return [settings.exam[i % len(settings.exam)] for i in range(settings.training.batch)]
+
+
+def _teach_student(course: Course, settings: Settings, done: Callable[[int], None]) -> None:
+    """A student learns; `done` is told of each step."""
     training = settings.training
     # A stream for each purpose: how often exams are held does not change what is learned.
     drawing, writing, sitting = (np.random.default_rng([settings.seed, i]) for i in range(3))
@@ -181,7 +222,7 @@ def _learn(course: Course, settings: Settings) -> Iterator[int]:
         bonus=training.bonus,
         gather=training.gather,
     )
-    papers = [settings.exam[i % len(settings.exam)] for i in range(training.batch)]
+    papers = _papers(settings)
     for step in range(training.steps + 1):
         state = State(student.entropy(), student.divergence())
         if course.due(step) or step == training.steps:
@@ -191,7 +232,7 @@ def _learn(course: Course, settings: Settings) -> Iterator[int]:
         drawn = writing.integers(len(settings.problems), size=training.batch).tolist()
         answers = student.answer([settings.problems[i] for i in drawn], writing)
         student.learn(answers, *course.mark(step, _handed_in(answers), state))
-        yield step + 1
+        done(step + 1)
 
 
 def _handed_in(answers: Answers) -> list[Answer]:

@@ -48,7 +48,7 @@ def render(summary: CollapseSummary) -> str:
 
 def curves(exams: Sequence[Point]) -> list[Curve]:
     """Reward against accuracy, the policy's own measures, and how it answers."""
-    return [_story(exams), *([_drift(exams)] if exams[0].entropy is not None else []), *_manners(exams)]
+    return [_story(exams), *([_drift(exams)] if any(p.entropy is not None for p in exams) else []), *_manners(exams)]
 
 
 def _story(exams: Sequence[Point]) -> Curve:
@@ -119,6 +119,10 @@ def command(summary: CollapseSummary) -> str | None:
         if name.partition(":")[0] not in table:
             return None
     words = ["hoodwink", "collapse", "--judge", settings["judge"], "--corpus", settings["corpus"]]
+    if settings["policy"].startswith("object "):
+        return None
+    if settings["policy"] != "student":
+        words += ["--policy", settings["policy"]]
     words += ["--problems", str(settings["problem_count"]), "--exam", str(settings["exam_count"])]
     for name, value in settings["training"].items():
         words += [f"--{name.replace('_', '-')}", str(value)]
