@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .corpora.corpus import open_corpus as corpus
     from .corpora.errors import HoodwinkError, JudgeError, UsageError
     from .corpora.records import Candidate, Find, Item, Problem, Response, Trial, Truth, Verdict
+    from .fuzz.collapse import Training, collapse
     from .fuzz.duel import duel
     from .fuzz.run import Run, attack, check, load_run
     from .fuzz.target import Target
@@ -38,12 +39,14 @@ _LAZY = {
     "Response": "corpora.records:Response",
     "Run": "fuzz.run:Run",
     "Target": "fuzz.target:Target",
+    "Training": "fuzz.collapse:Training",
     "Trial": "corpora.records:Trial",
     "Truth": "corpora.records:Truth",
     "UsageError": "corpora.errors:UsageError",
     "Verdict": "corpora.records:Verdict",
     "attack": "fuzz.run:attack",
     "check": "fuzz.run:check",
+    "collapse": "fuzz.collapse:collapse",
     "corpus": "corpora.corpus:open_corpus",
     "duel": "fuzz.duel:duel",
     "judge": "judges.judge:open_judge",
@@ -56,6 +59,7 @@ _LAZY = {
 __all__ = ["Candidate", "Corpus", "Find", "HoodwinkError", "Item", "Judge", "JudgeError", "Problem", "Response", "Run"]
 __all__ += [
     "Target",
+    "Training",
     "Trial",
     "Truth",
     "UsageError",
@@ -63,6 +67,7 @@ __all__ += [
     "__version__",
     "attack",
     "check",
+    "collapse",
     "corpus",
     "duel",
     "judge",

@@ -14,25 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
-from cyclopts.validators import Number
 
 from . import __version__
 from .corpora.errors import HoodwinkError
-from .options import (
-    NO_LIMITS,
-    NO_TRAINING,
-    Device,
-    Dtype,
-    Limits,
-    Out,
-    Threads,
-    Threshold,
-    Training,
-    constraints,
-    names,
-    open_named,
-    recipes,
-)
+from .options import NO_LIMITS, Device, Dtype, Limits, Out, Threads, Threshold, constraints, names, open_named
+from .terminal import errors, output
+from .training import collapse, duel, harden, train
 
 app = App(
     name="hoodwink",
@@ -86,7 +73,7 @@ def attack(
     from .reports.views import report as write_report
 
     judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
-    with AttackProgress(_errors()) as display:
+    with AttackProgress(errors()) as display:
         run = call(
             judging,
             corpus,
@@ -105,93 +92,9 @@ def attack(
             progress=display,
         )
     summary = summarise(run)
-    write(_output(), render_summary(summary, checks=False))
+    write(output(), render_summary(summary, checks=False))
     print(f"run     {run.folder}\nfinds   {run.folder / 'finds.jsonl'}\nreport  {write_report(run)}")
     return 3 if any(a.failed for a in summary.attacks) else 0
-
-
-@app.command
-def duel(
-    *,
-    judge: Annotated[str, Parameter(help="Judge to begin with; one that can be trained.")] = "referee",
-    corpus: Annotated[str, Parameter(help="Problems, with a train and an eval split.")] = "arithmetic",
-    rounds: Annotated[int, Parameter(help="Judges to attack; a finished duel may be taken further.")] = 5,
-    recipe: Annotated[
-        str, Parameter(help="How judges are retrained (`hoodwink list recipes`); several, comma-separated, or all.")
-    ] = "replay",
-    attacks: Annotated[str, Parameter(help="Portfolio against every judge, comma-separated.")] = "auto",
-    train_attacks: Annotated[
-        str | None, Parameter(help="What searches train problems for examples. [default: auto, with four arms]")
-    ] = None,
-    held_out: Annotated[
-        str | None, Parameter(help="Attacks never trained on. [default: words:mode=replace,injection]")
-    ] = None,
-    problems: Annotated[int, Parameter(help="Eval problems of each round.")] = 14,
-    train_problems: Annotated[int, Parameter(help="Train problems of each round.")] = 20,
-    seeds: Annotated[int, Parameter(help="Searches of each problem by every attack.")] = 2,
-    held_out_problems: Annotated[int, Parameter(help="So many of the eval problems for held-out attacks.")] = 8,
-    budget: Annotated[int, Parameter(help="Queries for each problem, attack and seed.")] = 400,
-    held_out_budget: Annotated[int, Parameter(help="The same, for held-out attacks.")] = 240,
-    shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find on an eval problem.")] = 40,
-    seed: Annotated[int, Parameter(help="Fixes problems, search and training.")] = 0,
-    goal: Annotated[Literal["accept", "acclaim"], Parameter(help="Level of find that ends a search.")] = "accept",
-    training: Annotated[Training, Parameter(name="*")] = NO_TRAINING,
-    limits: Annotated[Limits, Parameter(name="*")] = NO_LIMITS,
-    threshold: Threshold = None,
-    device: Device = None,
-    dtype: Dtype = None,
-    threads: Threads = None,
-    out: Out = None,
-) -> int:
-    """Attack a judge, retrain it on what fooled it, attack again: does hardening help, or only move the hole?
-
-    Examples:
-        hoodwink duel --judge referee --rounds 5 --out runs/duel
-
-        hoodwink duel --rounds 2 --recipe all --out runs/recipes
-    """
-    from .fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
-    from .fuzz.duel import duel as call
-    from .fuzz.recipes import compare_recipes
-    from .reports.progress import DuelProgress
-
-    chosen = recipes(recipe, training)
-    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
-    settings = {
-        "rounds": rounds,
-        "attacks": names(attacks),
-        "train_attacks": TRAIN_ATTACKS if train_attacks is None else names(train_attacks),
-        "held_out": HELD_OUT_ATTACKS if held_out is None else names(held_out),
-        "problems": problems,
-        "train_problems": train_problems,
-        "seeds": seeds,
-        "held_out_problems": held_out_problems,
-        "budget": budget,
-        "held_out_budget": held_out_budget,
-        "shrink_budget": shrink_budget,
-        "goal": goal,
-        "constraints": constraints(limits),
-        "seed": seed,
-    }
-    with DuelProgress(_errors(), rounds) as display:
-        if len(chosen) == 1:
-            run = call(judging, corpus, recipe=chosen[0], out=out, watch=display.watch(), **settings)
-        else:
-            folder = out or Path("runs/recipes")
-            run = compare_recipes(judging, corpus, recipes=chosen, out=folder, watch=display.watch, **settings)
-    return _show_and_report(run)
-
-
-def _show_and_report(run: Any) -> int:
-    """Print a run's results and write its report."""
-    from .reports.text import write
-    from .reports.views import report as write_report
-    from .reports.views import view_of
-
-    view = view_of(run)
-    write(_output(), view.text(view.summarise(run)))
-    print(f"run     {run.folder}\nreport  {write_report(run)}")
-    return 0
 
 
 @app.command
@@ -221,7 +124,7 @@ def show(
     if json:
         _print_json(summary.to_json())
     else:
-        write(_output(), view.text(summary))
+        write(output(), view.text(summary))
     return 0
 
 
@@ -249,8 +152,8 @@ def check(
     if json:
         _print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json()})
     else:
-        write(_output(), render_checks(name, checks))
-        write(_output(), render_kinds(checks.quality))
+        write(output(), render_checks(name, checks))
+        write(output(), render_kinds(checks.quality))
     return 0
 
 
@@ -260,83 +163,12 @@ def list_names(what: Literal["judges", "attacks", "corpora", "recipes"]) -> int:
     from .reports.names import render_names
     from .reports.text import write
 
-    write(_output(), render_names(what))
+    write(output(), render_names(what))
     return 0
 
 
-@app.command
-def train(
-    *,
-    out: Annotated[Path, Parameter(help="Folder for adapter and card.")],
-    corpus: Annotated[str, Parameter(help="Problems to train on and to be measured on.")] = "arithmetic",
-    problems: Annotated[int, Parameter(help="Train problems that examples are taken from.")] = 340,
-    epochs: Annotated[int, Parameter(help="Passes over the examples.")] = 1,
-    lr: Annotated[float, Parameter(help="Highest learning rate.")] = 1e-3,
-    rank: Annotated[int, Parameter(help="LoRA rank.")] = 8,
-    layers: Annotated[int, Parameter(help="How many of the upper layers get adapters.")] = 12,
-    seed: Annotated[int, Parameter(help="Of sampling, order and initial weights.")] = 0,
-    device: str = "auto",
-) -> int:
-    """Train the referee: SmolLM2 with a LoRA adapter that matches answers to references.
-
-    Example:
-        hoodwink train --out runs/my-referee && hoodwink attack --judge referee:adapter=runs/my-referee
-    """
-    from .judges.examples import Recipe
-    from .judges.training import train as call
-    from .reports.progress import TrainProgress
-
-    recipe = Recipe(problems=problems, epochs=epochs, lr=lr, rank=rank, layers=layers, seed=seed)
-    with TrainProgress(_errors()) as display:
-        card = call(out, corpus, recipe=recipe, device=device, progress=display)
-    return _trained(card, out)
-
-
-@app.command
-def harden(
-    run: Path,
-    *,
-    out: Annotated[Path, Parameter(help="Folder for adapter and card.")],
-    start: Annotated[Path | None, Parameter(help="Adapter to go on with. [default: the referee's]")] = None,
-    corpus: Annotated[str, Parameter(help="Clean problems to train on beside the finds.")] = "arithmetic",
-    finds: Annotated[
-        int, Parameter(validator=Number(gte=1), help="At most so many finds, the first of the run.")
-    ] = 150,
-    problems: Annotated[
-        int, Parameter(validator=Number(gte=1), help="Train problems that clean examples are taken from.")
-    ] = 40,
-    epochs: Annotated[int, Parameter(validator=Number(gte=1), help="Passes over the examples.")] = 2,
-    lr: Annotated[float, Parameter(help="Highest learning rate.")] = 5e-4,
-    seed: Annotated[int, Parameter(help="Of sampling and order.")] = 0,
-    device: str = "auto",
-) -> int:
-    """Train the referee further: on a run's finds, which it shall reject, and on clean responses.
-
-    Example:
-        hoodwink attack --split train --attacks random --problems 150 --budget 1200 --out runs/harvest
-
-        hoodwink harden runs/harvest --out runs/hard && hoodwink attack --judge referee:adapter=runs/hard --attacks auto
-    """
-    from .fuzz.run import items_of, load_run
-    from .judges.examples import Recipe
-    from .judges.training import harden as call
-    from .reports.progress import TrainProgress
-
-    recipe = Recipe(problems=problems, epochs=epochs, lr=lr, seed=seed)
-    items = items_of(load_run(run))[:finds]
-    with TrainProgress(_errors()) as display:
-        card = call(out, items, corpus, start=start, recipe=recipe, device=device, progress=display)
-    return _trained(card, out)
-
-
-def _trained(card: Any, out: Path) -> int:
-    """Say how good a trained judge is."""
-    quality = card.quality
-    print(
-        f"accuracy {quality.clean_accuracy:.4f}, AUROC {quality.auroc:.4f} on {quality.clean_items} held-out responses"
-    )
-    print(f"card     {out / 'README.md'}")
-    return 0
+for _command in (duel, collapse, train, harden):
+    app.command(_command)
 
 
 def main(tokens: list[str] | None = None) -> None:
@@ -379,15 +211,3 @@ def _fail(message: str, code: int) -> int:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=True))
-
-
-def _output() -> Any:
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=120)
-
-
-def _errors() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=160)

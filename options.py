@@ -34,6 +34,24 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """How a policy is trained; the defaults are those of `fuzz.collapse.Training`, which a test compares."""
+
+    steps: Annotated[int, Parameter(help="Training steps at most.")] = 600
+    batch: Annotated[int, Parameter(help="Answers of a step, and of an exam.")] = 256
+    every: Annotated[int, Parameter(help="Steps from one exam to the next.")] = 5
+    length: Annotated[int, Parameter(help="Tokens of a free string.")] = 6
+    vocabulary: Annotated[int, Parameter(help="Tokens that it may be made of.")] = 512
+    lr: Annotated[float, Parameter(help="Learning rate of the free string.")] = 4.0
+    choice_lr: Annotated[float, Parameter(help="Learning rate of the choice between ways of answering.")] = 0.5
+    bonus: Annotated[float, Parameter(help="Weight of the entropy in the free string's policy.")] = 0.0
+    gather: Annotated[int, Parameter(help="Free strings that are judged before their policy learns from them.")] = 32
+
+
+LESSONS = Lessons()
 Threads = Annotated[
     int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
 ]
@@ -57,7 +75,7 @@ def constraints(limits: Limits) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Retraining:
     """How judges are retrained; what is not given is the recipe's own."""
 
     start: Annotated[
@@ -72,7 +90,7 @@ class Training:
     lr: Annotated[float | None, Parameter(validator=Number(gt=0), help="Highest learning rate. [default: 5e-4]")] = None
 
 
-NO_TRAINING = Training()
+NO_RETRAINING = Retraining()
 
 
 def names(given: str) -> list[str]:
@@ -80,7 +98,7 @@ def names(given: str) -> list[str]:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
-def recipes(given: str, training: Training) -> Any:
+def recipes(given: str, training: Retraining) -> Any:
     """The recipes of a duel by their names (`all` for every one), trained as was asked for."""
     from .judges.hardening import RECIPES, changed, open_hardening
 

@@ -74,7 +74,7 @@ class Policy:
         weight, visits = np.zeros(len(step)), np.zeros(len(step))
         np.add.at(weight, rows, drawn)
         np.add.at(visits, rows, 1.0)
-        logs = _log_softmax(self.logits)
+        logs = log_softmax(self.logits)
         shares = np.exp(logs)
         step -= weight[:, None] * shares
         entropies = -(shares * logs).sum(1, keepdims=True)
@@ -83,7 +83,7 @@ class Policy:
 
     def entropy(self) -> float:
         """Mean entropy of a token given those before it, in nats: log(size) at first, 0 when all is settled."""
-        logs = _log_softmax(self.logits)
+        logs = log_softmax(self.logits)
         shares = np.exp(logs)
         entropies = -(shares * logs).sum(1)
         if self.form == "positions":
@@ -98,7 +98,7 @@ class Policy:
 
     def mode(self) -> Samples:
         """The likeliest string, `(length,)`; for bigrams by Viterbi's method."""
-        logs = _log_softmax(self.logits)
+        logs = log_softmax(self.logits)
         if self.form == "positions":
             likeliest: Samples = logs.argmax(1)
             return likeliest
@@ -119,6 +119,7 @@ class Policy:
         return samples[:, place - 1] if place else np.full(len(samples), self.size, dtype=np.intp)
 
 
-def _log_softmax(logits: Array) -> Array:
+def log_softmax(logits: Array) -> Array:
+    """`(rows, size)` log-probabilities of logits."""
     shifted = logits - logits.max(1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))  # type: ignore[no-any-return]

@@ -164,6 +164,7 @@ def to_learn_on(source: Corpus, attacked: Sequence[Problem], attacks: Sequence[A
 
 
 def distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:
+    """The attacks, each of which must be given once."""
     names = [a.name for a in attacks]
     if not names:
         raise UsageError("no attacks are given; name at least one (hoodwink list attacks)")
@@ -174,6 +175,7 @@ def distinct(attacks: Sequence[Attack]) -> tuple[Attack, ...]:
 
 
 def known_goal(goal: str) -> Goal:
+    """A goal by its name."""
     for known in GOAL_LEVELS:
         if goal == known:
             return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -68,6 +69,36 @@ def curve_chart(summary: RunSummary) -> Markup | None:
         .properties(width=WIDTH, height=200)
     )
     return svg(chart, "Share of searches that fooled the judge within a number of queries")
+
+
+def lines_chart(
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    label: str,
+    across: str,
+    up: str,
+    shares: bool,
+    height: int = 200,
+) -> Markup:
+    """Lines over a common axis; `shares` says that they lie between 0 and 1. `label` is read out, the others shown."""
+    import altair as alt
+
+    names = list(lines)
+    rows = [{"line": name, "x": x, "y": y} for name, points in lines.items() for x, y in points]
+    scale = alt.Scale(domain=[0, 1]) if shares else alt.Scale(domainMin=0)
+    axis = alt.Axis(format="%") if shares else alt.Axis(tickCount=5)
+    colours = alt.Scale(domain=names, range=[COLOURS[i % len(COLOURS)] for i in range(len(names))])
+    chart = (
+        alt.Chart(data(rows))
+        .mark_line(strokeWidth=2.5)
+        .encode(
+            x=alt.X("x:Q", title=across, axis=alt.Axis(tickCount=5)),
+            y=alt.Y("y:Q", scale=scale, title=up, axis=axis),
+            color=alt.Color("line:N", scale=colours, legend=alt.Legend(title=None, orient="top", columns=2)),
+        )
+        .properties(width=WIDTH, height=height)
+    )
+    return svg(chart, label)
 
 
 def data(rows: list[dict[str, Any]]) -> Any:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ..fuzz.campaign import Progress
 from ..fuzz.checks import Checks
+from ..fuzz.collapse import Progress as Training
 from ..fuzz.duel import Watch
 from ..fuzz.rounds import EVAL, HELD_OUT, TRAIN, Round
 from .text import percent, render_checks, write
@@ -105,6 +106,18 @@ class AttackProgress(_Display):
             note += f"  ({state.replayed} replayed)"
         eta = state.seconds / state.done * (state.cells - state.done) if state.done else None
         self.show(state.done, state.cells, note, eta)
+
+
+class CollapseProgress(_Display):
+    """Steps done, what the judge says of the last batch, what is true of it, verdicts per second."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "steps")
+
+    def __call__(self, state: Training) -> None:
+        rate = f"{state.asked / state.seconds:.0f}" if state.seconds > 0 else "–"
+        note = f"reward {state.reward:.3f}  accuracy {state.accuracy:.3f}  {state.asked} verdicts, {rate}/s"
+        self.show(state.step, state.steps, note, state.seconds / state.step * (state.steps - state.step))
 
 
 class TrainProgress(_Display):

@@ -30,6 +30,11 @@ VIEWS = {
         "hoodwink.reports.recipes:render_recipes",
         "hoodwink.reports.recipes:render",
     ),
+    "collapse": (
+        "hoodwink.reports.collapses:summarise",
+        "hoodwink.reports.collapses:render",
+        "hoodwink.reports.collapse_page:render",
+    ),
 }
 
 
