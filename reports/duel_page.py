@@ -69,7 +69,7 @@ def rates_chart(duel: DuelSummary) -> Markup | None:
         legend=alt.Legend(title=None, orient="top", columns=2),
     )
     base = alt.Chart(data(rows)).encode(
-        x=alt.X("round:Q", title="round", axis=alt.Axis(values=[r.round for r in duel.rounds], format="d", grid=False)),
+        x=alt.X("round:O", title="round", axis=alt.Axis(labelAngle=0)),
         color=colour,
     )
     scale = alt.Scale(domain=[0, 1])
@@ -127,7 +127,6 @@ def matrix_chart(duel: DuelSummary) -> Markup | None:
         for judge, cell in zip(duel.rounds, row, strict=True)
         if cell.rate is not None
     ]
-    side = min(58, WIDTH // len(duel.rounds))
     base = alt.Chart(data(rows)).encode(
         x=alt.X("judge:O", title="judge of round", sort=None, axis=alt.Axis(labelAngle=0)),
         y=alt.Y("finds:O", title="finds of round", sort=None),
@@ -137,7 +136,7 @@ def matrix_chart(duel: DuelSummary) -> Markup | None:
         opacity=alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.85]), legend=None)
     )
     labels = base.mark_text(fontSize=13, color="currentColor").encode(text="label:N")
-    return svg((cells + labels).properties(width={"step": side}, height={"step": 40}), "Finds of each round by judge")
+    return svg((cells + labels).properties(width=WIDTH, height={"step": 40}), "Finds of each round by judge")
 
 
 def command(duel: DuelSummary) -> str | None:

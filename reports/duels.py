@@ -54,7 +54,7 @@ class RoundSummary:
         judge: what was attacked.
         adaptive: fresh search by the portfolio on this judge; with several seeds, the mean over them.
         by_seed: the same by seed. Problems of one seed share what they learn, so seeds differ more than problems do.
-        budgets: the same within smaller budgets.
+        budgets: the same within smaller budgets, and the whole one.
         nonsense: fooled by nonsense, fresh.
         queries_median: queries within which half of the problems are fooled, failures censored.
         curve: share of problems fooled within so many queries (Kaplan-Meier).
@@ -218,7 +218,7 @@ def _summarise(run: Run, store: Store) -> DuelSummary:
         complete=bool(store.get("complete")),
         settings=config["identity"],
         versions=config["versions"],
-        rounds=tuple(_round(rounds, fought, place) for place in range(len(fought))),
+        rounds=tuple(_round(rounds, fought, place, config["identity"]["budget"]) for place in range(len(fought))),
         matrix=tuple(tuple(_cell(rounds, finder, judge) for judge in fought) for finder in fought),
         finds=tuple((f.record.number, find) for f in fought for find in f.finds),
     )
@@ -258,7 +258,7 @@ def _best(outcomes: Iterable[tuple[tuple[str, int], Outcome]]) -> Outcomes:
     return best
 
 
-def _round(rounds: Rounds, fought: Sequence[Fought], place: int) -> RoundSummary:
+def _round(rounds: Rounds, fought: Sequence[Fought], place: int, budget: int) -> RoundSummary:
     this = fought[place]
     record = this.record
     earlier = fought[:place]
@@ -273,7 +273,7 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int) -> RoundSummary
             seed: _fooled({cell: outcome for cell, outcome in this.outcomes.items() if cell[1] == seed})
             for seed in dict.fromkeys(seed for _, seed in this.outcomes)
         },
-        budgets={budget: _fooled(this.outcomes, budget) for budget in BUDGETS if budget <= _longest(this.outcomes)},
+        budgets={within: _fooled(this.outcomes, within) for within in [*(b for b in BUDGETS if b < budget), budget]},
         nonsense=this.nonsense,
         queries_median=median_queries(curve),
         curve=tuple(curve),
@@ -322,10 +322,6 @@ def _fooled(outcomes: Outcomes, budget: int | None = None) -> Rate:
     """The share of problems fooled within a budget."""
     within = budget if budget is not None else 1 << 62
     return _by_problem({cell: o.queries is not None and o.queries <= within for cell, o in outcomes.items()})
-
-
-def _longest(outcomes: Outcomes) -> int:
-    return max((o.queries or o.spent for o in outcomes.values()), default=0)
 
 
 def _queries(outcomes: Outcomes) -> Queries:
