@@ -79,12 +79,12 @@ class Training:
     steps: int = 600
     batch: int = 256
     every: int = 5
-    length: int = 6
+    length: int = 4
     vocabulary: int = 512
     lr: float = 4.0
     choice_lr: float = 0.5
     bonus: float = 0.0
-    gather: int = 32
+    gather: int = 48
 
 
 def collapse(
