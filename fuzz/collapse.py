@@ -102,7 +102,8 @@ def collapse(
     """Train a policy on a judge's score alone and leave a run folder with the whole curve.
 
     `policy` is `student` (`fuzz.student`), or a language model (`fuzz.grpo`): `smollm2`, `hf:ORG/MODEL`, or one made
-    by `fuzz.grpo.learner` (of such an object the folder knows the kind alone, not weights or options). Of `training` a language model takes steps, batch and exams alone.
+    by `fuzz.grpo.learner` (of such an object the folder knows the kind alone, not weights or options). Of `training`
+    a language model takes steps, batch and exams alone.
 
     It learns from `problems` of the split `train` and is examined on `exam` others of the split `eval`. The same call
     on the same folder goes on where it was stopped, and the same seed gives the same curve.
