@@ -43,12 +43,12 @@ class Lessons:
     steps: Annotated[int, Parameter(help="Training steps at most.")] = 600
     batch: Annotated[int, Parameter(help="Answers of a step, and of an exam.")] = 256
     every: Annotated[int, Parameter(help="Steps from one exam to the next.")] = 5
-    length: Annotated[int, Parameter(help="Tokens of a free string.")] = 6
+    length: Annotated[int, Parameter(help="Tokens of a free string.")] = 4
     vocabulary: Annotated[int, Parameter(help="Tokens that it may be made of.")] = 512
     lr: Annotated[float, Parameter(help="Learning rate of the free string.")] = 4.0
     choice_lr: Annotated[float, Parameter(help="Learning rate of the choice between ways of answering.")] = 0.5
     bonus: Annotated[float, Parameter(help="Weight of the entropy in the free string's policy.")] = 0.0
-    gather: Annotated[int, Parameter(help="Free strings that are judged before their policy learns from them.")] = 32
+    gather: Annotated[int, Parameter(help="Free strings that are judged before their policy learns from them.")] = 48
 
 
 LESSONS = Lessons()

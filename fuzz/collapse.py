@@ -80,12 +80,12 @@ class Training:
     steps: int = 600
     batch: int = 256
     every: int = 5
-    length: int = 6
+    length: int = 4
     vocabulary: int = 512
     lr: float = 4.0
     choice_lr: float = 0.5
     bonus: float = 0.0
-    gather: int = 32
+    gather: int = 48
 
 
 def collapse(
@@ -103,7 +103,8 @@ def collapse(
     """Train a policy on a judge's score alone and leave a run folder with the whole curve.
 
     `policy` is `student` (`fuzz.student`), or a language model (`fuzz.grpo`): `smollm2`, `hf:ORG/MODEL`, or one made
-    by `fuzz.grpo.learner`. Of `training` a language model takes steps, batch and exams alone.
+    by `fuzz.grpo.learner` (of such an object the folder knows the kind alone, not weights or options). Of `training`
+    a language model takes steps, batch and exams alone.
 
     It learns from `problems` of the split `train` and is examined on `exam` others of the split `eval`. The same call
     on the same folder goes on where it was stopped, and the same seed gives the same curve.

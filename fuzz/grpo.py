@@ -8,6 +8,7 @@ written down and shown is the same.
 from __future__ import annotations
 
 import copy
+import importlib
 import random
 import tempfile
 from collections.abc import Callable, Sequence
@@ -84,8 +85,8 @@ def _from_hub(name: str) -> tuple[Any, Any]:
 
 def _needed() -> Any:
     try:
-        import trl
-        from trl import GRPOConfig, GRPOTrainer  # noqa: F401  (TRL loads its parts late)
+        trl: Any = importlib.import_module("trl")
+        _ = trl.GRPOConfig, trl.GRPOTrainer  # TRL loads its parts late
     except (ImportError, RuntimeError) as error:
         raise UsageError(
             f'a language model as the policy needs TRL ({first_line(error)[:80]}); run: pip install "hoodwink[rl]"'

@@ -92,7 +92,8 @@ class Student:
         """`lr` and `bonus` are those of `speech` (see `Policy`).
 
         `speech` learns once `gather` free strings have been judged: they are rare at first, and an advantage needs
-        others to be measured against.
+        others to be measured against. A batch that holds more of them is learned from in as many parts: the later ones
+        were then written by a policy a few updates older.
         """
         self.pieces = pieces
         self.choice = Policy(len(WAYS) + 1, 1, lr=choice_lr)
@@ -118,10 +119,10 @@ class Student:
         self._keep_exploring()
         for row in np.flatnonzero(told & (answers.ways == len(WAYS))).tolist():
             self._judged.append((answers.tokens[row], float(rewards[row])))
-        if len(self._judged) >= self.gather:
-            tokens, earned = zip(*self._judged, strict=True)
+        while len(self._judged) >= self.gather:
+            tokens, earned = zip(*self._judged[: self.gather], strict=True)
             self.speech.update(np.stack(tokens), np.array(earned))
-            self._judged.clear()
+            del self._judged[: self.gather]
 
     def _keep_exploring(self) -> None:
         logits = self.choice.logits[0]

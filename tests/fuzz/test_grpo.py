@@ -31,8 +31,9 @@ def tiny():
     return LlamaForCausalLM(config), tokenizer
 
 
-def likes_e(response: str) -> float:
-    return min(0.99, 0.01 + response.count("e") / 4)
+def likes_odd(response: str) -> float:
+    """The share of characters with an odd code: no two strings are quite alike."""
+    return sum(ord(c) % 2 for c in response) / (1 + len(response))
 
 
 @needs_trl
@@ -41,7 +42,7 @@ def test_a_tiny_model_runs_and_the_book_is_filled(tmp_path):
     from hoodwink.fuzz.grpo import learner
 
     policy = learner(*tiny(), lr=1e-3, warm_up=2, tokens=8, group=4)
-    run = hoodwink.collapse(likes_e, policy=policy, problems=4, exam=4, training=SMALL, out=tmp_path)
+    run = hoodwink.collapse(likes_odd, policy=policy, problems=4, exam=4, training=SMALL, out=tmp_path)
     with run.store() as store:
         book = Book(store)
         assert [p.step for p in book.points("train")] == [0, 1, 2, 3]
@@ -58,9 +59,9 @@ def test_a_tiny_model_runs_and_the_book_is_filled(tmp_path):
 def test_without_trl_the_error_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "trl", None)
     with pytest.raises(UsageError, match=r'pip install "hoodwink\[rl\]"'):
-        hoodwink.collapse(likes_e, policy="smollm2", training=SMALL, out=tmp_path)
+        hoodwink.collapse(likes_odd, policy="smollm2", training=SMALL, out=tmp_path)
 
 
 def test_unknown_policies(tmp_path):
     with pytest.raises(UsageError, match="no policy is named 'studnt'; did you mean student"):
-        hoodwink.collapse(likes_e, policy="studnt", training=SMALL, out=tmp_path)
+        hoodwink.collapse(likes_odd, policy="studnt", training=SMALL, out=tmp_path)
