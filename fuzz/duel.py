@@ -90,6 +90,7 @@ class Duel:
 
     def run(self) -> None:
         """Fight all rounds, then show older judges what was found later."""
+        self.store.put("complete", False)  # a finished duel that is taken further is not finished for a while
         done = {r.number for r in self.rounds.all()}
         for number in range(1, self.plan.rounds + 1):
             if number not in done:
