@@ -240,15 +240,12 @@ class Duel:
     def _replay(self, gate: Gate, number: int) -> dict[int, dict[str, float]]:
         """Show the judge of a round all older finds, alone, and edited copies of them: by round, what `Round` says."""
         gate.consider([ask for n in range(1, number) for ask in self._asks(n)])
-        copies = {n: self._copies(n) for n in range(1, number)}
-        answers = iter(gate.consider([ask for asks in copies.values() for ask in asks]))
         shares: dict[int, dict[str, float]] = {}
-        for n, asks in copies.items():
+        for n in range(1, number):  # a step each: a judge that training left as it was knows those of older rounds
             by_problem: dict[str, list[bool]] = {}
-            for ask in asks:
-                trial = next(answers).trial
+            for trial in (answer.trial for answer in gate.consider(self._copies(n))):
                 if trial.truth is Truth.WRONG:
-                    by_problem.setdefault(ask.problem.id, []).append(trial.fools)
+                    by_problem.setdefault(trial.item.problem.id, []).append(trial.fools)
             shares[n] = {problem: sum(fooled) / len(fooled) for problem, fooled in by_problem.items()}
         return shares
 
