@@ -97,6 +97,8 @@ class Plan:
         self.problems_of(self.rounds, "eval")
         if self.recipe.finds and self.rounds > 1:
             self.problems_of(self.rounds - 1, "train")
+        if self.rounds > 1 and self.corpus.size("train") == 0:
+            raise UsageError(f"corpus {self.corpus.name} has no train problems, which judges are retrained on")
         trained = {family for attack in self.train_attacks for family in families(attack)}
         for attack in self.held_out:
             for family in families(attack):
