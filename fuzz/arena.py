@@ -137,9 +137,10 @@ class Plan:
 
 
 def families(attack: Attack) -> Sequence[str]:
-    """The families of attacks that one consists of: itself, or the arms of a portfolio."""
+    """The families of attacks that one consists of: itself, or the arms of a portfolio, which tries openers too."""
     known = inspect.signature(attack.function).parameters
     if "arms" not in known:
-        return [attack.name.partition(":")[0]]
+        parts = attack.name.split(":")
+        return [":".join(parts[:3]) if parts[0] == "python" else parts[0]]
     arms: str = attack.options.get("arms", known["arms"].default)
-    return arms.split("+")
+    return ["openers", *arms.split("+")]
