@@ -233,16 +233,20 @@ def _fought(run: Run, record: Round) -> Fought:
 def _outcomes(store: Store, attack: str | None = None) -> dict[str, Outcome]:
     """What came of each problem that counts, by one attack or by the one that needed the fewest queries."""
     counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
+    budget = store.config["identity"]["budget"]
     rows = store.db.execute(
-        "SELECT c.problem, c.queries, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
+        "SELECT c.problem, c.queries, c.state, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
         "WHERE c.role = 'search' AND c.state NOT IN ('running', 'failed') AND (?1 IS NULL OR c.attack = ?1) "
         "GROUP BY c.id ORDER BY c.id",
         (attack,),
     )
     outcomes: dict[str, Outcome] = {}
-    for problem, spent, found in rows:
-        if problem not in counted:
+    for problem, queries, state, found in rows:
+        # As in `summary`: a search of which every response was refused says nothing of the judge, and one that had
+        # nothing left to try would not have succeeded later either.
+        if problem not in counted or (not queries and found is None):
             continue
+        spent = queries if state == "spent" else max(budget, queries)
         known = outcomes.get(problem, Outcome(None, 0))
         best = min((q for q in (known.queries, found) if q is not None), default=None)
         outcomes[problem] = Outcome(best, max(known.spent, spent))
