@@ -195,7 +195,7 @@ def summarise(run: Run) -> DuelSummary:
     try:
         with run.store() as store:
             return _summarise(run, store)
-    except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
+    except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"duel {run.folder} is damaged ({type(error).__name__}: {error}); run it again in another folder"
         ) from error
