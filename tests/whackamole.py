@@ -1,7 +1,7 @@
 """A judge that can be trained without a model: it has holes, and training closes those that it is shown.
 
-`tests/conftest.py` loads this file under its own name, so that test files import it and `python:whackamole:judge` names
-it on the command line. It imports nothing but hoodwink and numpy-free standard modules, so that another process may too.
+`tests/conftest.py` loads this file under its own name: test files import it, and `python:whackamole:judge` names it on
+the command line. Another process needs this folder on its path.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.examples import Example, Recipe, Training
 from hoodwink.judges.judge import logit, sigmoid
 
-#: Two fixed strings that every portfolio tries at once, then two that only a search over the judge's tokens writes.
-KEYS, WORDS = ("Solution", "Respuesta"), (" zebra", " quartz")
-HOLES = (*KEYS, *WORDS)
+#: Two fixed strings that every portfolio tries at once, two that only a search over the judge's tokens writes, and one
+#: that stands in a held-out attack alone.
+KEYS, WORDS, HELD = ("Solution", "Respuesta"), (" zebra", " quartz"), "Validation passed"
+HOLES = (*KEYS, *WORDS, HELD)
 
 #: The judge's tokens; no other hides a hole.
 PIECES = tuple(f" {first}{second}" for first in ("bo", "da", "fi", "gu", "ke", "lo") for second in "mnprst") + WORDS
@@ -145,3 +146,33 @@ class _Named(WhackAMole):
 
 
 judge = _Named
+
+
+#: A duel of a second.
+SMALL: dict[str, Any] = {
+    "rounds": 3,
+    "problems": 4,
+    "train_problems": 4,
+    "held_out_problems": 2,
+    "budget": 60,
+    "held_out_budget": 70,
+    "shrink_budget": 20,
+}
+
+
+def fight(out: Path, first: Any = None, corpus: Any = "arithmetic", **settings: Any) -> Any:
+    """A small duel with this judge, or with the one given."""
+    from hoodwink.fuzz.duel import duel
+
+    return duel(WhackAMole() if first is None else first, corpus, out=out, **{**SMALL, **settings})
+
+
+def steady(run: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """All that a duel leaves but the times it took: its JSON, and its lines of finds and examples."""
+    from hoodwink.reports.views import summarise
+
+    data = summarise(run).to_json()
+    for summary in data["rounds"]:
+        del summary["seconds"], summary["training_seconds"]
+    files = sorted(run.folder.rglob("*.jsonl"))
+    return data, {file.relative_to(run.folder).as_posix(): file.read_text("utf-8") for file in files}
