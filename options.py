@@ -81,9 +81,10 @@ class Retraining:
     start: Annotated[
         Literal["previous", "first"] | None, Parameter(help="Weights that training begins with. [default: previous]")
     ] = None
-    clean: Annotated[int | None, Parameter(help="Train problems whose known responses are replayed. [default: 40]")] = (
-        None
-    )
+    clean: Annotated[
+        int | None,
+        Parameter(validator=Number(gte=0), help="Train problems whose known responses are replayed. [default: 40]"),
+    ] = None
     epochs: Annotated[int | None, Parameter(validator=Number(gte=1), help="Passes over the examples. [default: 2]")] = (
         None
     )

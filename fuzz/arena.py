@@ -99,6 +99,8 @@ class Plan:
         self.problems_of(self.rounds, "eval")
         if self.recipe.finds and self.rounds > 1:
             self.problems_of(self.rounds - 1, "train")
+        if self.rounds > 1 and self.corpus.size("train") == 0:
+            raise UsageError(f"corpus {self.corpus.name} has no train problems, which judges are retrained on")
         trained = {family for attack in self.train_attacks for family in families(attack)}
         for attack in self.held_out:
             for family in families(attack):
@@ -138,9 +140,10 @@ class Plan:
 
 
 def families(attack: Attack) -> Sequence[str]:
-    """The families of attacks that one consists of: itself, or the arms of a portfolio."""
+    """The families of attacks that one consists of: itself, or the arms of a portfolio, which tries openers too."""
     known = inspect.signature(attack.function).parameters
     if "arms" not in known:
-        return [attack.name.partition(":")[0]]
+        parts = attack.name.split(":")
+        return [":".join(parts[:3]) if parts[0] == "python" else parts[0]]
     arms: str = attack.options.get("arms", known["arms"].default)
-    return arms.split("+")
+    return ["openers", *arms.split("+")]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from ..judges.ensemble import Ensemble
 from ..judges.examples import Example
 from ..judges.hardening import Hardening, open_hardening, training_set
 from ..judges.judge import Cuts, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
-from ..judges.proposer import proposer_of
 from ..judges.quality import Graded, Quality, known_responses, measure
 from .arena import Plan
 from .attacks import Attack, Proposals, open_attack
@@ -45,6 +44,9 @@ from .settings import check_counts, check_numbers, distinct, known_goal
 from .store import Store, write_atomically
 from .strings import drawn_edits, edited
 from .target import cut_plainly
+
+if TYPE_CHECKING:
+    from ..judges.proposer import Proposer
 
 #: What a judge was trained on, beside its weights.
 EXAMPLES_FILE = "examples.jsonl"
@@ -82,12 +84,13 @@ class Duel:
         self.rounds = Rounds.create(store)
         self.watch = watch
         self.oracle = open_oracle(plan.corpus.oracle)
-        self.proposer = proposer_of(plan.judge)
+        self.proposer = _proposer_of(plan.judge)
         self._made: dict[int, TrainableJudge] = {1: plan.judge}
         self._seconds: dict[str, float] = {}
 
     def run(self) -> None:
         """Fight all rounds, then show older judges what was found later."""
+        self.store.put("complete", False)  # a finished duel that is taken further is not finished for a while
         done = {r.number for r in self.rounds.all()}
         for number in range(1, self.plan.rounds + 1):
             if number not in done:
@@ -238,15 +241,12 @@ class Duel:
     def _replay(self, gate: Gate, number: int) -> dict[int, dict[str, float]]:
         """Show the judge of a round all older finds, alone, and edited copies of them: by round, what `Round` says."""
         gate.consider([ask for n in range(1, number) for ask in self._asks(n)])
-        copies = {n: self._copies(n) for n in range(1, number)}
-        answers = iter(gate.consider([ask for asks in copies.values() for ask in asks]))
         shares: dict[int, dict[str, float]] = {}
-        for n, asks in copies.items():
+        for n in range(1, number):  # a step each: a judge that training left as it was knows those of older rounds
             by_problem: dict[str, list[bool]] = {}
-            for ask in asks:
-                trial = next(answers).trial
+            for trial in (answer.trial for answer in gate.consider(self._copies(n))):
                 if trial.truth is Truth.WRONG:
-                    by_problem.setdefault(ask.problem.id, []).append(trial.fools)
+                    by_problem.setdefault(trial.item.problem.id, []).append(trial.fools)
             shares[n] = {problem: sum(fooled) / len(fooled) for problem, fooled in by_problem.items()}
         return shares
 
@@ -353,6 +353,15 @@ def duel(
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
         Duel(plan, store, watch or Watch()).run()
     return Run(folder)
+
+
+def _proposer_of(judge: Judge) -> Proposer | None:
+    """A judge's own language model; torch stays unloaded where it has none."""
+    if not hasattr(judge, "model"):
+        return None
+    from ..judges.proposer import proposer_of
+
+    return proposer_of(judge)
 
 
 def _line(example: Example) -> str:

@@ -11,11 +11,9 @@ from ..corpora.errors import UsageError
 from ..judges.hardening import Hardening, open_hardening
 from ..judges.judge import Judge, open_judge
 from .duel import Watch, duel
+from .rounds import EVAL, HELD_OUT, TRAIN, folder_of
 from .run import Run, versions
 from .store import Store
-
-#: The part of a duel that does not depend on the recipe: the attacks on the first judge.
-_FIRST = Path("rounds") / "1"
 
 
 def compare_recipes(
@@ -50,8 +48,9 @@ def compare_recipes(
         "seed": settings.get("seed", 0),
     }
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
-        for recipe in chosen:
-            _share(folder / names[0], folder / recipe.name)
+        for place, recipe in enumerate(chosen):
+            for name in names[:place]:
+                _share(folder / name, folder / recipe.name)
             told = watch(recipe.name) if watch is not None else None
             duel(first, corpus, recipe=recipe, out=folder / recipe.name, watch=told, **settings)
         store.put("complete", True)
@@ -59,10 +58,11 @@ def compare_recipes(
 
 
 def _share(done: Path, other: Path) -> None:
-    """Give a duel that has not begun what another asked of the same first judge."""
-    if not (done / _FIRST).is_dir() or (other / _FIRST).exists():
-        return
-    half = other / "rounds" / "1.part"
-    shutil.rmtree(half, ignore_errors=True)
-    shutil.copytree(done / _FIRST, half)
-    half.rename(other / _FIRST)
+    """Give a duel the attacks on the first judge that it lacks, and another has: they do not depend on the recipe."""
+    for part in (EVAL, HELD_OUT, TRAIN):
+        there, here = folder_of(done, 1, part), folder_of(other, 1, part)
+        if there.is_dir() and not here.exists():
+            half = here.with_name(f"{part}.part")
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.copytree(there, half)
+            half.rename(here)

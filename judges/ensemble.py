@@ -80,10 +80,13 @@ def from_folder(
     """`ensemble:FOLDER`: the judges of a duel's rounds, from its folder; `rounds` takes the first so many.
 
     Raises:
-        UsageError: no duel is there, or its first judge cannot be opened by its name.
+        UsageError: no duel is there, its first judge cannot be opened by its name, or `rounds` is under 1.
     """
+    if rounds is not None and rounds < 1:
+        raise UsageError(f"ensemble:rounds={rounds} is out of range; write a whole number of at least 1")
     try:
-        first = json.loads((Path(folder) / "config.json").read_text("utf-8"))["identity"]["judge"]
+        identity = json.loads((Path(folder) / "config.json").read_text("utf-8"))["identity"]
+        first, threshold = identity["judge"], identity["recipe"]["threshold"]
         kept = sorted(
             (int(f.name.removeprefix("round-")), f)
             for f in (Path(folder) / JUDGES_FOLDER).glob("round-*")
@@ -94,5 +97,5 @@ def from_folder(
     judge = open_judge(first, device=device, dtype=dtype)
     if not isinstance(judge, TrainableJudge):
         raise UsageError(f"judge {first} of the duel in {folder} cannot be opened with other weights")
-    judges = [judge, *(judge.adapted(where) for _, where in kept)]
+    judges = [judge, *(judge.adapted(where, threshold=threshold) for _, where in kept)]
     return Ensemble(judges[:rounds], aggregate=aggregate, name=f"ensemble:{folder}")

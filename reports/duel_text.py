@@ -97,7 +97,7 @@ def _price(first: RoundSummary, last: RoundSummary) -> str:
 
 def render_duel(duel: DuelSummary) -> RenderableType:
     """The whole duel: what it says, its rounds, the matrix, and some finds of the last round."""
-    judge = Text(f"Duel with {visible(duel.settings['judge'])}, recipe {duel.settings['recipe']['name']}")
+    judge = Text(f"Duel with {visible(duel.settings['judge'])}, recipe {visible(duel.settings['recipe']['name'])}")
     parts: list[RenderableType] = [judge, *(Text(f"  {sentence}") for sentence in answers(duel)), Text("")]
     parts += [_rounds(duel), Text(""), _matrix(duel), Text(""), _last_finds(duel)]
     if not duel.complete:

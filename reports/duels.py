@@ -201,7 +201,7 @@ def summarise(run: Run) -> DuelSummary:
     try:
         with run.store() as store:
             return _summarise(run, store)
-    except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
+    except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"duel {run.folder} is damaged ({type(error).__name__}: {error}); run it again in another folder"
         ) from error
@@ -239,13 +239,20 @@ def _fought(run: Run, record: Round) -> Fought:
 def _outcomes(store: Store, attack: str | None = None) -> Outcomes:
     """What came of each problem that counts, by one attack or by the one that needed the fewest queries."""
     counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
+    budget = store.config["identity"]["budget"]
     rows = store.db.execute(
-        "SELECT c.problem, c.seed, c.queries, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
+        "SELECT c.problem, c.seed, c.queries, c.state, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
         "WHERE c.role = 'search' AND c.state NOT IN ('running', 'failed') AND (?1 IS NULL OR c.attack = ?1) "
         "GROUP BY c.id ORDER BY c.id",
         (attack,),
     )
-    return _best(((problem, seed), Outcome(found, spent)) for problem, seed, spent, found in rows if problem in counted)
+    # As in `summary`: a search of which every response was refused says nothing of the judge, and one that had nothing
+    # left to try would not have succeeded later either.
+    return _best(
+        ((problem, seed), Outcome(found, queries if state == "spent" else max(budget, queries)))
+        for problem, seed, queries, state, found in rows
+        if problem in counted and (queries or found is not None)
+    )
 
 
 def _best(outcomes: Iterable[tuple[tuple[str, int], Outcome]]) -> Outcomes:

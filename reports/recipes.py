@@ -54,7 +54,10 @@ def summarise(run: Run) -> RecipesSummary:
     with run.store() as store:
         config, complete = store.config, bool(store.get("complete"))
     found: dict[str, DuelSummary] = {}
-    for name in config["identity"]["recipes"]:
+    names = config["identity"].get("recipes")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or "versions" not in config:
+        raise UsageError(f"comparison {run.folder} is damaged: config.json names no recipes; use another folder")
+    for name in names:
         folder = run.folder / name
         if _begun(folder):
             found[name] = duels.summarise(Run(folder))
@@ -80,7 +83,7 @@ def headline(summary: RecipesSummary) -> str:
     best = min(rated, key=lambda name: (rated[name].adaptive.rate or 0, -(rated[name].queries_median or 1 << 60)))
     last = rated[best]
     return (
-        f"Hardened by recipe {best}, the judge of round {last.round} is fooled by fresh search on "
+        f"Hardened by recipe {visible(best)}, the judge of round {last.round} is fooled by fresh search on "
         f"{share(last.adaptive)} of problems: the least of {len(rated)} recipes."
     )
 
@@ -95,7 +98,7 @@ def render_recipes(summary: RecipesSummary) -> RenderableType:
     for name, duel in summary.duels.items():
         first, last = duel.rounds[0], duel.rounds[-1]
         table.add_row(
-            name, str(last.round), f"{share(last.adaptive)} [{percent(first.adaptive.rate)}]",
+            Text(visible(name)), str(last.round), f"{share(last.adaptive)} [{percent(first.adaptive.rate)}]",
             f"{queries(last.queries_median)} [{queries(first.queries_median)}]", share(last.stale),
             percent(last.variants.rate), f"{share(last.held_out)} [{percent(first.held_out.rate)}]",
             f"{percent(last.keys.rate)} [{percent(first.keys.rate)}]",

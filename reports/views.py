@@ -54,7 +54,7 @@ def view_of(run: Run) -> View:
     """
     with run.store() as store:
         kind = store.config["identity"].get("kind", "attack")
-    if kind not in VIEWS:
+    if not isinstance(kind, str) or kind not in VIEWS:
         raise UsageError(f"run {run.folder} is of kind {kind!r:.40}, which this version does not know; use a newer one")
     return View(*(lookup({kind: place}, kind, "kind of run") for place in VIEWS[kind]))
 

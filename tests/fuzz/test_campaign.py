@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import hoodwink
 import pytest
+from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import Candidate, Verdict
 from hoodwink.fuzz.run import load_run
 from hoodwink.reports.summary import summarise
@@ -275,3 +277,64 @@ def test_a_refused_call_lets_go_of_the_folder(tmp_path):
         with pytest.raises(hoodwink.UsageError, match="holds another run"):
             hoodwink.attack(Margins(letters), attacks=["none"], problems=3, out=tmp_path)
     hoodwink.attack(Margins(letters), attacks=["none"], problems=2, out=tmp_path)
+
+
+# Problems that are given, and finds that are left as they are
+
+
+def test_problems_may_be_given_as_a_list(tmp_path):
+    given = Arithmetic().sample(6, split="train", seed=11)[2:5]
+    run = hoodwink.attack(
+        Margins(letters), attacks=["random"], problems=given, split="train", budget=300, out=tmp_path / "a"
+    )
+    with run.store() as store:
+        assert store.problems() == given
+        assert store.config["identity"]["split"] == "train"
+    assert {f["problem"] for f in run.finds} == {p.id for p in given}
+    drawn = hoodwink.attack(
+        Margins(letters), attacks=["random"], problems=6, split="train", seed=11, budget=300, out=tmp_path / "b"
+    )
+    with drawn.store() as store:
+        assert store.problems()[2:5] == given, "those that the same number would draw"
+
+
+def test_another_list_of_problems_is_another_run(tmp_path):
+    given = Arithmetic().sample(3, seed=1)
+    hoodwink.attack(Margins(letters), attacks=["none"], problems=given, out=tmp_path)
+    again = Margins(letters)
+    hoodwink.attack(again, attacks=["none"], problems=tuple(given), out=tmp_path)
+    assert again.calls == []
+    with pytest.raises(hoodwink.UsageError, match=r"holds another run .*problems '"):
+        hoodwink.attack(Margins(letters), attacks=["none"], problems=given[::-1], out=tmp_path)
+
+
+def test_bad_lists_of_problems(tmp_path):
+    (problem,) = Arithmetic().sample(1, seed=1)
+    with pytest.raises(hoodwink.UsageError, match="problems is 0; write a whole number of at least 1"):
+        hoodwink.attack(Margins(letters), attacks=["none"], problems=[], out=tmp_path / "run")
+    with pytest.raises(hoodwink.UsageError, match=f"problem {problem.id} .* has no wrong response; give it one"):
+        hoodwink.attack(Margins(letters), attacks=["none"], problems=[replace(problem, wrong=())], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_shrink_budget_finds_stay_as_they_are(tmp_path):
+    runs = [
+        hoodwink.attack(
+            Margins(letters),
+            attacks=["random"],
+            problems=4,
+            budget=640,
+            seed=1,
+            shrink_budget=budget,
+            out=tmp_path / name,
+        )
+        for budget, name in ((0, "whole"), (400, "shrunk"))
+    ]
+    assert [f["response"] for f in runs[0].finds] == [f["response"] for f in runs[1].finds]
+    assert len(runs[0].finds) == 4
+    for find in runs[0].finds:
+        assert find["shrunk"] == find["response"]
+        assert find["shrunk_score"] == find["alone"]["score"]
+        assert find["minimal"] is False
+    with runs[0].store() as store:
+        assert store.db.execute("SELECT COUNT(*) FROM cells WHERE role = 'shrink'").fetchone() == (0,)

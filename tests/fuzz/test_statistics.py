@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
-from hoodwink.fuzz.statistics import median_queries, rate_interval, success_curve, wilson
+from hoodwink.fuzz.statistics import logrank, median_queries, rate_interval, success_curve, wilson
+from scipy import stats
 
 
 def test_wilson_interval_of_known_cases():
@@ -46,3 +49,46 @@ def test_no_success_no_median():
     assert success_curve([], [640, 640]) == [(0, 0.0)]
     assert median_queries(success_curve([], [640])) is None
     assert median_queries(success_curve([3], [640, 640])) is None
+
+
+#: Weeks of remission with 6-mercaptopurine and with a placebo: relapses, and weeks after which others were lost
+#: (Freireich et al. 1963, the textbook example of the test: chi-squared 16.79).
+TREATED = ([6, 6, 6, 7, 10, 13, 16, 22, 23], [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35])
+PLACEBO = ([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23], [])
+
+
+def test_logrank_of_the_textbook_example():
+    assert logrank(TREATED, PLACEBO) == pytest.approx(stats.chi2.sf(16.79, 1), rel=0.01)
+
+
+def test_logrank_is_scipys_and_takes_both_groups_alike():
+    groups = [stats.CensoredData(uncensored=found, right=lost) for found, lost in (TREATED, PLACEBO)]
+    assert logrank(TREATED, PLACEBO) == pytest.approx(float(stats.logrank(*groups).pvalue), rel=1e-9)
+    assert logrank(PLACEBO, TREATED) == pytest.approx(logrank(TREATED, PLACEBO), rel=1e-9)
+
+
+def test_logrank_of_the_same_twice_is_one():
+    assert logrank(TREATED, TREATED) == pytest.approx(1.0)
+
+
+def test_logrank_counts_failures():
+    """All of one group fail at the end of their budget: dropped, they would say nothing."""
+    assert logrank(([5, 6, 7, 8], []), ([], [60] * 4)) < 0.05
+    assert logrank(([5, 60], []), ([], [60] * 2)) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (([], [640]), ([], [640, 640])),  # no success
+        (([], []), ([], [])),
+        (([3, 4], []), ([], [])),  # one group empty
+        (([], []), ([3], [640])),
+        (([5], []), ([5], [])),  # all at once: the variance is zero
+        (([], [1]), ([5], [])),  # the first group has left before anything happens
+    ],
+)
+def test_logrank_says_nothing_where_nothing_can_be_said(first, second):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert logrank(first, second) is None

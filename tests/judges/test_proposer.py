@@ -148,3 +148,75 @@ def test_a_judge_with_a_model_is_a_proposer_and_others_are_none(tiny):
     assert (found.name, found.model) == ("tiny", tiny.model)
     with pytest.raises(UsageError, match="proposer 'planted:length' has no language model; write smollm2"):
         open_proposer("planted:length")
+
+
+QUESTIONS = ["What is 2 + 2?", "x", "A longer question, so that shorter ones are padded: what is 12 times 12?", "é 🎈?"]
+
+
+@pytest.fixture
+def saying(model, tokenizer, monkeypatch):
+    """A proposer that writes one given text after another, whatever it is asked; and the batches it wrote in."""
+    proposer, batches = Proposer(model, tokenizer, name="says"), []
+
+    def make(*texts):
+        left = iter(texts)
+        monkeypatch.setattr(
+            proposer, "_written", lambda rows, n: batches.append(len(rows)) or [next(left) for _ in rows]
+        )
+        return proposer, batches
+
+    return make
+
+
+def greedy(model, tokenizer, question, count):
+    """What the model writes after a question, token by token, without a cache or a batch."""
+    ids = tokenizer(asked(tokenizer, "", question), add_special_tokens=False)["input_ids"]
+    said = []
+    while len(said) < count:
+        with torch.inference_mode():
+            token = int(model(input_ids=torch.tensor([ids + said])).logits[0, -1].argmax())
+        if token == tokenizer.eos_token_id:
+            break
+        said.append(token)
+    return tokenizer.decode(said, skip_special_tokens=True)
+
+
+def test_first_sentences_are_what_the_model_would_write(proposer, model, tokenizer):
+    for question, sentence in zip(QUESTIONS, proposer.first_sentences(QUESTIONS, tokens=12), strict=True):
+        assert sentence == module._first_sentence(greedy(model, tokenizer, question, 12))
+
+
+def test_first_sentences_do_not_depend_on_their_company(proposer):
+    together = proposer.first_sentences(QUESTIONS)
+    assert proposer.first_sentences(QUESTIONS) == together
+    assert [proposer.first_sentences([q])[0] for q in QUESTIONS] == together
+    assert proposer.first_sentences(QUESTIONS[::-1]) == together[::-1]
+    assert proposer.first_sentences([]) == []
+    assert len(set(together)) > 1
+    assert any(together)
+
+
+def test_many_questions_are_answered_in_batches(saying):
+    texts = [f"Number {i}. And more." for i in range(2 * module.WRITTEN + 3)]
+    proposer, batches = saying(*texts)
+    assert proposer.first_sentences(["?"] * len(texts)) == [f"Number {i}." for i in range(len(texts))]
+    assert batches == [module.WRITTEN, module.WRITTEN, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Let's see. It is 4.", "Let's see."),
+        ("\n\n First:\nsecond", "First:"),
+        ("one line\nand another", "one line"),
+        ("It is 3.5 km long. Yes", "It is 3.5 km long."),
+        ("Is it? No!", "Is it?"),
+        ("never ends", "never ends"),
+        ("a:b then", "a:b then"),
+        ("It is 3.", "It is 3."),
+        ("   \n ", ""),
+        ("", ""),
+    ],
+)
+def test_a_sentence_ends_at_its_first_stop(saying, text, sentence):
+    assert saying(text)[0].first_sentences(["?"]) == [sentence]
