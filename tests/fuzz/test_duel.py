@@ -493,7 +493,8 @@ def test_stopped_in_its_first_round_it_has_nothing_to_show(tmp_path):
 
 
 COMMAND = ["duel", "--judge", "python:whackamole:judge", "--rounds", "2", "--problems", "3",
-           "--train-problems", "3", "--held-out-problems", "1", "--budget", "60", "--held-out-budget", "30", "--shrink-budget", "10"]  # fmt: skip
+           "--train-problems", "3", "--held-out-problems", "1", "--budget", "60",
+           "--held-out-budget", "30", "--shrink-budget", "10"]  # fmt: skip
 
 
 def started(folder, slow):
