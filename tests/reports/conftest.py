@@ -12,6 +12,8 @@ from typing import Any
 import hoodwink
 import pytest
 from hoodwink import Candidate, Problem, Run
+from hoodwink.corpora.corpus import open_corpus
+from hoodwink.corpora.records import SplitChoice
 from hoodwink.fuzz.duel import Watch
 from hoodwink.fuzz.recipes import compare_recipes
 from hoodwink.judges.hardening import RECIPES
@@ -179,12 +181,15 @@ def echoing(target: Any, rng: object) -> Iterator[list[Candidate]]:
 
 @pytest.fixture(scope="session")
 def hostile_duel(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Hostile text in questions, families, finds, operators, and the name of the recipe. Its judge forgets one hole."""
+    """Hostile text in questions, families, finds, operators and names. Its judge forgets a hole of its first round."""
     folder = tmp_path_factory.mktemp("runs")
     corpus = f"file:{write_split_corpus(folder / 'split.jsonl', 3)}"
     each = len(HOSTILE)
-    judge = WhackAMole(HOSTILE, name=HOSTILE[0], forgets={2: HOSTILE[1]})
-    settings: dict[str, Any] = {"attacks": [echoing], "train_attacks": ["chars"], "held_out": ["injection"]}
+    splits: tuple[SplitChoice, ...] = ("train", "eval")
+    drawn = [open_corpus(corpus).sample(each, split=split) for split in splits]
+    again = next(t for t in HOSTILE if all(any(p.family == t for p in problems) for problems in drawn))
+    judge = WhackAMole(HOSTILE, name=HOSTILE[0], forgets={2: again})
+    settings: dict[str, Any] = {"attacks": [echoing], "train_attacks": [echoing], "held_out": ["injection"]}
     settings |= {"problems": each, "train_problems": each, "recipe": replace(RECIPES["replay"], name="".join(HOSTILE))}
     run: Run = fight(folder / "hostile-duel", judge, corpus, **settings)
     return run

@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -22,7 +23,6 @@ import pytest
 from hoodwink import Candidate, Run, UsageError
 from hoodwink.cli import app
 from hoodwink.fuzz.constraints import Constraints
-from hoodwink.fuzz.duel import KEYS
 from hoodwink.fuzz.run import load_run
 from hoodwink.reports import duel_page, recipes
 from hoodwink.reports.duel_text import answers, render_duel, share
@@ -224,7 +224,7 @@ def test_the_command_makes_the_same_duel(
         "--start previous --clean 40 --epochs 2 --lr 0.0005 --seed 0 --goal accept"
     )
     copy = shutil.copytree(duel_run.folder, tmp_path / "copy")
-    tokens = [*command.split()[1:], "--out", str(copy)]
+    tokens = [*shlex.split(command)[1:], "--out", str(copy)]
     assert app(tokens, exit_on_error=False, result_action="return_value") == 0
     assert "Duel with python:whackamole:judge, recipe replay" in capsys.readouterr().out
 
@@ -279,12 +279,14 @@ def test_a_duel_that_found_nothing(quiet_duel: Run) -> None:
 def test_hostile_text_of_a_duel_does_no_harm(hostile_duel: Run) -> None:
     summary = summarise(hostile_duel)
     assert summary.rounds[0].finds >= len(HOSTILE) - 3, "the oracle calls nearly all of them wrong"
-    assert {f["response"] for _, f in summary.finds} > {f"so: {text}" for text in HOSTILE[:4]}
+    assert len({f["lineage"][0][0] for _, f in summary.finds}) >= 6, "most of the texts are in it"
     page = duel_page.render(summary)
     assert_harmless(page)
     text = Page(page).text
-    for shown in ("<script>alert(1)</script>", r"\x1b[31mred\x1b]0;title\x07\x9b2J", "{{ 7*7 }}", ":smile: :warning:"):
-        assert shown in text
+    for r in summary.rounds:
+        for find in [find for number, find in summary.finds if number == r.round][: duel_page.GALLERY]:
+            for shown in (find["question"], find["response"], find["family"]):
+                assert " ".join(visible(shown).split()) in text
     for width in (80, 200):
         out = printed(render_duel(summary), width)
         assert {c for c in out if c != "\n" and unicodedata.category(c) in UNSEEN} == set()
@@ -321,11 +323,14 @@ def test_holes_that_open_again_are_counted_in_page_and_text(hostile_duel: Run) -
     summary = summarise(hostile_duel)
     again = summary.rounds[2].reopened
     assert [r.reopened for r in summary.rounds[:2]] == [(), ()]
-    assert [find["response"] for find in again] == [f"so: {HOSTILE[1]}"]
-    assert "; 1 that one judge rejected were accepted by the next." in " ".join(answers(summary))
+    assert again
+    text = again[0]["response"].removeprefix("so: ")
+    old = [find for number, find in summary.finds if number == 1 and text in find["response"]]
+    assert list(again) == old
+    assert f"; {len(old)} that one judge rejected were accepted by the next." in " ".join(answers(summary))
     cells = re.findall(r'<td class="n">([^<]*)</td><td class="n">[^<]*(?:<span[^>]*>[^<]*</span>)?</td></tr>',
                        duel_page.render(summary).split('id="rounds"')[1].split("</table>")[0])  # fmt: skip
-    assert cells == ["–", "0", "1"]
+    assert cells == ["–", "0", str(len(old))]
 
 
 # What counts
@@ -559,9 +564,7 @@ def test_progress_of_a_duel_names_every_stage(tmp_path: Path) -> None:
     with DuelProgress(Console(file=out, width=200), 2) as display:
         fight(tmp_path, rounds=2, watch=display.watch())
     lines = out.getvalue().splitlines()
-    heads = [
-        line for line in lines if line.startswith("round ") and "/2 " in line and line.endswith(tuple(STAGES.values()))
-    ]
+    heads = [line for line in lines if re.match(r"round \d/2 ", line) and line.endswith(tuple(STAGES.values()))]
     wanted = [(1, "eval"), (1, "held-out"), (1, "replay"), (1, "train"), (2, "retrain"), (2, "eval"), (2, "held-out"),
               (2, "replay"), (1, "look back")]  # fmt: skip
     assert heads == [f"round {number}/2 {STAGES[stage]}" for number, stage in wanted]
@@ -576,5 +579,5 @@ def test_progress_of_a_comparison_names_the_recipe_as_it_is(tmp_path: Path) -> N
     out = io.StringIO()
     with DuelProgress(Console(file=out, width=200, force_terminal=True, legacy_windows=False), 1) as display:
         fight(tmp_path, rounds=1, watch=display.watch("[red]mine"))
-    assert "[red]mine round 1/1 attack on eval problems" in out.getvalue() or "[red]mine" in out.getvalue()
-    assert len(KEYS) > 0
+    seen = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())
+    assert "[red]mine round 1/1 attack on eval problems" in seen
