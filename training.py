@@ -44,12 +44,12 @@ def duel(
     held_out: Annotated[
         str | None, Parameter(help="Attacks never trained on. [default: words:mode=replace,injection]")
     ] = None,
-    problems: Annotated[int, Parameter(help="Eval problems of each round.")] = 14,
-    train_problems: Annotated[int, Parameter(help="Train problems of each round.")] = 20,
-    seeds: Annotated[int, Parameter(help="Searches of each problem by every attack.")] = 2,
+    problems: Annotated[int, Parameter(help="Eval problems of each round.")] = 12,
+    train_problems: Annotated[int, Parameter(help="Train problems of each round.")] = 24,
+    seeds: Annotated[int, Parameter(help="Searches of each eval problem by the portfolio.")] = 2,
     held_out_problems: Annotated[int, Parameter(help="So many of the eval problems for held-out attacks.")] = 8,
-    budget: Annotated[int, Parameter(help="Queries for each problem, attack and seed.")] = 400,
-    held_out_budget: Annotated[int, Parameter(help="The same, for held-out attacks.")] = 240,
+    budget: Annotated[int, Parameter(help="Queries for each problem, attack and seed.")] = 320,
+    held_out_budget: Annotated[int, Parameter(help="The same, for held-out attacks.")] = 160,
     shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find on an eval problem.")] = 40,
     seed: Annotated[int, Parameter(help="Fixes problems, search and training.")] = 0,
     goal: Annotated[Literal["accept", "acclaim"], Parameter(help="Level of find that ends a search.")] = "accept",

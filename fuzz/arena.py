@@ -20,7 +20,7 @@ from .objective import Goal
 from .settings import attackable, digest_of_problems
 
 #: `eval` problems on whose known responses every judge of a duel is measured, and the seed that draws them.
-CLEAN, CLEAN_SEED = 64, 1_000_003
+CLEAN, CLEAN_SEED = 48, 1_000_003
 
 #: Seeds of rounds lie this far apart, and those of duels so many rounds.
 APART, MOST = 100, 1_000
@@ -40,7 +40,7 @@ class Plan:
         held_out: families of attacks that are never trained on.
         problems: `eval` problems of each round.
         train_problems: `train` problems of each round.
-        seeds: searches of each problem by every attack, but for the held-out ones, which get one.
+        seeds: searches of each `eval` problem by the portfolio; all others get one.
         held_out_problems: so many of the `eval` problems are attacked by `held_out` too.
         budget: queries for each problem and attack; `held_out_budget` of the held-out ones.
         shrink_budget: queries for shrinking a find on an `eval` problem; finds to train on are left as they are.

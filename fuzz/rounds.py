@@ -37,7 +37,7 @@ class Round:
         seed: of the round's attacks.
         quality: how it does on clean responses, the same in every round.
         threshold: the score from which it accepts.
-        keys: of each master key, whether it passed on each of this round's `eval` problems.
+        keys: of each fixed string, whether it passed on each problem that held-out attacks are tried on.
         variants: of each earlier round's finds, by problem: the share of edited copies, not searched for, accepted.
         looks: what this round's finds are like, in the order of `finds.jsonl` of its `eval` run.
         training: how the judge was made: what `Training.to_json` says, and `set`, examples by origin; None if given.

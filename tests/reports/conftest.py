@@ -5,15 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hoodwink
 import pytest
-from hoodwink import Candidate, Run
+from hoodwink import Candidate, Problem, Run
+from hoodwink.corpora.corpus import open_corpus
+from hoodwink.corpora.records import SplitChoice
+from hoodwink.fuzz.duel import Watch
+from hoodwink.fuzz.recipes import compare_recipes
+from hoodwink.judges.hardening import RECIPES
+from whackamole import SMALL, WhackAMole, fight
 
 HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
 
 LONG = "x" * 100_000
+
+#: A name that a file system takes, and nothing that is shown should obey.
+HOSTILE_NAME = "<img src=x onerror=alert(1)>\x1b[31m\u202e[red]{{ 7*7 }}:smile:"
 
 
 def gullible(reference: str, response: str) -> float:
@@ -108,3 +119,86 @@ def empty_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Nothing fools."""
     out = tmp_path_factory.mktemp("runs") / "empty"
     return hoodwink.attack("planted:trigger", attacks=["none"], problems=3, budget=20, out=out)
+
+
+@pytest.fixture(scope="session")
+def duel_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Three rounds, by a judge and attacks that have names on the command line."""
+    run: Run = fight(tmp_path_factory.mktemp("runs") / "duel", "python:whackamole:judge")
+    return run
+
+
+@pytest.fixture(scope="session")
+def single_duel(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A duel of one round, which trains nothing."""
+    run: Run = fight(tmp_path_factory.mktemp("runs") / "single", rounds=1)
+    return run
+
+
+@pytest.fixture(scope="session")
+def unfinished_duel(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A duel that was interrupted in its third round."""
+
+    def dying(number: int, stage: str) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path_factory.mktemp("runs") / "unfinished-duel"
+    with pytest.raises(KeyboardInterrupt):
+        fight(out, watch=Watch(stage=dying))
+    return hoodwink.load_run(out)
+
+
+@pytest.fixture(scope="session")
+def quiet_duel(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A duel with a judge that nothing fools."""
+    run: Run = fight(tmp_path_factory.mktemp("runs") / "quiet", WhackAMole([]), rounds=2, held_out=())
+    return run
+
+
+def write_split_corpus(path: Path, each: int) -> Path:
+    """A corpus with a problem for every hostile text in either split, `each` times: a text begins its question."""
+    rows = []
+    for text in HOSTILE:
+        left = {"train": each, "eval": each}
+        for i in range(1000):
+            question, reference = f"{text} what is {i}+40?", f"{i + 40}"
+            split = Problem.make(family=text, question=question, reference=reference).split
+            if left[split]:
+                left[split] -= 1
+                row = {"question": question, "reference": reference, "wrong": [f"The answer is {i + 90}."]}
+                rows.append({**row, "family": text})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def echoing(target: Any, rng: object) -> Iterator[list[Candidate]]:
+    """Yields the hostile text with which a question begins, and more of the kind."""
+    text = next(t for t in HOSTILE if target.question.startswith(t))
+    yield [Candidate(f"so: {text}", "echoing", text)]
+    yield [Candidate(text, "echoing", text, f"so: {text}")]
+
+
+@pytest.fixture(scope="session")
+def hostile_duel(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Hostile text in questions, families, finds, operators and names. Its judge forgets a hole of its first round."""
+    folder = tmp_path_factory.mktemp("runs")
+    corpus = f"file:{write_split_corpus(folder / 'split.jsonl', 3)}"
+    each = len(HOSTILE)
+    splits: tuple[SplitChoice, ...] = ("train", "eval")
+    drawn = [open_corpus(corpus).sample(each, split=split) for split in splits]
+    again = next(t for t in HOSTILE if all(any(p.family == t for p in problems) for problems in drawn))
+    judge = WhackAMole(HOSTILE, name=HOSTILE[0], forgets={2: again})
+    settings: dict[str, Any] = {"attacks": [echoing], "train_attacks": [echoing], "held_out": ["injection"]}
+    settings |= {"problems": each, "train_problems": each, "recipe": replace(RECIPES["replay"], name="".join(HOSTILE))}
+    run: Run = fight(folder / "hostile-duel", judge, corpus, **settings)
+    return run
+
+
+@pytest.fixture(scope="session")
+def recipes_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Three recipes beside each other, one of them with a hostile name."""
+    mine = replace(RECIPES["finds"], name=HOSTILE_NAME)
+    settings = {**SMALL, "rounds": 2, "problems": 3, "train_problems": 3}
+    out = tmp_path_factory.mktemp("runs") / "recipes"
+    return compare_recipes(WhackAMole(), recipes=["replay", "keys", mine], out=out, **settings)
