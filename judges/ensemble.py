@@ -94,7 +94,8 @@ def from_folder(
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(f"no duel in {folder} ({type(error).__name__}: {error}); give the folder of a duel") from error
-    judge = open_judge(first, device=device, dtype=dtype)
+    given = {name: value for name, value in (("device", device), ("dtype", dtype)) if value != "auto"}
+    judge = open_judge(first, **given)  # a judge of one's own takes neither
     if not isinstance(judge, TrainableJudge):
         raise UsageError(f"judge {first} of the duel in {folder} cannot be opened with other weights")
     judges = [judge, *(judge.adapted(where, threshold=threshold) for _, where in kept)]

@@ -92,9 +92,8 @@ def test_what_is_not_asked_for_is_the_librarys_own(hoodwink: Callable[..., Resul
 
 def test_options_reach_the_duel(hoodwink: Callable[..., Result]) -> None:
     options = ["--recipe", "truncated", "--attacks", "openers,random", "--train-attacks", "random",
-               "--held-out", "repeat",
-               "--seed", "4", "--goal", "acclaim", "--start", "first", "--clean", "7", "--epochs", "3", "--lr", "0.01",
-               "--ascii-only", "--max-chars", "90"]  # fmt: skip
+               "--held-out", "repeat", "--seed", "4", "--goal", "acclaim", "--start", "first", "--clean", "7",
+               "--epochs", "3", "--lr", "0.01", "--ascii-only", "--max-chars", "90"]  # fmt: skip
     assert hoodwink(*DUEL, *options, "--out", "run").code == 0
     identity = json.loads(Path("run/config.json").read_text("utf-8"))["identity"]
     assert (identity["attacks"], identity["train_attacks"], identity["held_out"]) == (
@@ -139,7 +138,7 @@ def test_all_stands_for_every_recipe(hoodwink: Callable[..., Result], monkeypatc
     assert {duel["settings"]["recipe"]["training"]["epochs"] for duel in data["recipes"].values()} == {1}
 
 
-WITHOUT_OUT = [*DUEL, "--out", "run"]
+IN_RUN = [*DUEL, "--out", "run"]
 
 
 @pytest.mark.parametrize(
@@ -179,19 +178,17 @@ WITHOUT_OUT = [*DUEL, "--out", "run"]
     ids=lambda value: " ".join(value)[-50:],
 )
 def test_bad_usage(hoodwink: Callable[..., Result], tokens: list[str], parts: list[str], tmp_path: Path) -> None:
-    rows = [{"question": "What is 2 + 40?", "reference": "42"}, {"question": "What is 3 + 40?", "reference": "43"}]
-    rows += [{"question": "What is 9 + 40?", "reference": "49"}]
-    few = rows[: 3 if "1 eval" in parts[0] or "1 train" in parts[0] else 0]
-    Path("few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in few), "utf-8")
-    assert_refused(hoodwink(*WITHOUT_OUT, *tokens), *parts)
+    rows = [{"question": f"What is {i} + 40?", "reference": str(i + 40)} for i in (3, 5)]  # one of either split
+    Path("few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert_refused(hoodwink(*IN_RUN, *tokens), *parts)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_another_duel_is_refused(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*WITHOUT_OUT, "--rounds", "1").code == 0
+    assert hoodwink(*IN_RUN, "--rounds", "1").code == 0
     before = Path("run/config.json").read_text("utf-8")
-    assert_refused(hoodwink(*WITHOUT_OUT, "--seed", "7"), "folder run holds another run", "seed 0 there, 7 now")
-    assert_refused(hoodwink(*WITHOUT_OUT, "--recipe", "replay,keys"), "folder run holds another run")
+    assert_refused(hoodwink(*IN_RUN, "--seed", "7"), "folder run holds another run", "seed 0 there, 7 now")
+    assert_refused(hoodwink(*IN_RUN, "--recipe", "replay,keys"), "folder run holds another run")
     assert_refused(hoodwink("attack", "--judge", "planted:length", "--out", "run"), "folder run holds another run")
     assert Path("run/config.json").read_text("utf-8") == before
 
