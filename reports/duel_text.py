@@ -99,17 +99,21 @@ def render_duel(duel: DuelSummary) -> RenderableType:
     """The whole duel: what it says, its rounds, the matrix, and some finds of the last round."""
     judge = Text(f"Duel with {visible(duel.settings['judge'])}, recipe {visible(duel.settings['recipe']['name'])}")
     parts: list[RenderableType] = [judge, *(Text(f"  {sentence}") for sentence in answers(duel)), Text("")]
-    parts += [_rounds(duel), Text(""), _matrix(duel), Text(""), _last_finds(duel)]
+    parts += [
+        Text("Fresh search, old finds, families never trained on, and the price on clean responses:"),
+        _rounds(duel),
+    ]
+    parts += [Text(""), Text("Finds of round (down) accepted by the judge of round (across):"), _matrix(duel)]
+    parts += [Text(""), _last_finds(duel)]
     if not duel.complete:
         parts.append(Text("This duel is not finished; the same command goes on with it.", style="yellow"))
     return Group(*parts)
 
 
 def _rounds(duel: DuelSummary) -> Table:
-    title = "Rounds: fresh search, old finds, families never trained on, and the price on clean responses"
     table = Table(
         "round", "adaptive ASR", "nonsense", "median", "stale", "copies", "held out", "keys", "clean", "over-rejected",
-        "seconds", title=title, title_justify="left",
+        "seconds",
     )  # fmt: skip
     for r in duel.rounds:
         table.add_row(
@@ -121,8 +125,7 @@ def _rounds(duel: DuelSummary) -> Table:
 
 
 def _matrix(duel: DuelSummary) -> Table:
-    title = "Finds of round (down) accepted by the judge of round (across)"
-    table = Table("", *(str(r.round) for r in duel.rounds), title=title, title_justify="left")
+    table = Table("", *(str(r.round) for r in duel.rounds))
     for finder, row in zip(duel.rounds, duel.matrix, strict=True):
         table.add_row(str(finder.round), *(share(cell) for cell in row))
     return table

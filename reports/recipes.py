@@ -93,7 +93,6 @@ def render_recipes(summary: RecipesSummary) -> RenderableType:
     title = f"Recipes for {visible(summary.settings['judge'])}: the last judge of each duel (the first in brackets)"
     table = Table(
         "recipe", "rounds", "adaptive ASR", "median", "stale", "copies", "held out", "keys", "clean", "over-rejected",
-        title=title, title_justify="left",
     )  # fmt: skip
     for name, duel in summary.duels.items():
         first, last = duel.rounds[0], duel.rounds[-1]
@@ -105,7 +104,7 @@ def render_recipes(summary: RecipesSummary) -> RenderableType:
             f"{percent(last.quality.clean_accuracy, 1)} [{percent(first.quality.clean_accuracy, 1)}]",
             f"{percent(last.over_rejection, 1)} [{percent(first.over_rejection, 1)}]",
         )  # fmt: skip
-    parts: list[RenderableType] = [Text(headline(summary)), Text(""), table]
+    parts: list[RenderableType] = [Text(headline(summary)), Text(""), Text(title), table]
     if not summary.complete:
         parts.append(Text("This comparison is not finished; the same command goes on with it.", style="yellow"))
     return Group(*parts)

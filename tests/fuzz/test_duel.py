@@ -148,7 +148,7 @@ def test_edited_copies_of_old_finds_are_shown_too(fought, data):
         asked = store.db.execute(
             "SELECT COUNT(*) FROM verdicts WHERE judge = ? AND repeat = 0", (rounds[1].fingerprint,)
         )
-        copies = asked.fetchone()[0] - rounds[1].quality.items - len(KEYS) * SMALL["problems"]
+        copies = asked.fetchone()[0] - rounds[1].quality.items - len(KEYS) * SMALL["held_out_problems"]
     assert 0 < copies <= VARIANTS * data["rounds"][0]["finds"]
     assert [sorted(r.variants) for r in rounds] == [list(range(1, r.number)) for r in rounds]
     assert {p for r in rounds for shares in r.variants.values() for p in shares} <= {
@@ -200,7 +200,8 @@ def test_the_json_has_its_documented_fields(data):
     assert [r["round"] for r in data["rounds"]] == list(range(1, ROUNDS + 1))
     for r in data["rounds"]:
         assert list(r) == [
-            "round", "judge", "adaptive_asr", "adaptive_asr_ci", "adaptive_asr_n", "asr_at", "nonsense_asr",
+            "round", "judge", "adaptive_asr", "adaptive_asr_ci", "adaptive_asr_n",
+            "adaptive_asr_by_seed", "asr_at", "nonsense_asr",
             "nonsense_asr_ci", "nonsense_asr_n", "queries_median", "logrank_previous", "logrank_first", "stale_asr",
             "stale_asr_ci", "stale_asr_n", "stale_asr_by_kind", "stale_variants", "stale_variants_ci",
             "stale_variants_n", "reopened", "held_out_family_asr", "held_out_family_asr_ci", "held_out_family_asr_n",

@@ -14,7 +14,7 @@ from hoodwink.judges.hardening import RECIPES, Hardening
 from hoodwink.reports.views import summarise
 from whackamole import SMALL, Log, WhackAMole, fight, steady
 
-TINY = {**SMALL, "rounds": 2, "problems": 3, "train_problems": 3}
+TINY = {**SMALL, "seeds": 1, "rounds": 2, "problems": 3, "train_problems": 3}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_first_judge_is_attacked_once(tmp_path, names):
     once = [text for fingerprint, _, text in alone.log.asked if fingerprint == alone.fingerprint]
     with Run(tmp_path / "replay").store() as store:
         clean = Rounds(store).all()[0].quality.items
-    shown = clean + len(KEYS) * TINY["problems"]
+    shown = clean + len(KEYS) * TINY["held_out_problems"]
     later = [len(Run(folder_of(tmp_path / name, 2, EVAL)).finds) for name in names]
     last = len(Run(folder_of(tmp_path / "alone", 2, EVAL)).finds)
     assert len(asked) == len(once) - last + sum(later) + (len(names) - 1) * shown
