@@ -13,8 +13,8 @@ from hoodwink.cli import run as cli
 from hoodwink.fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
 from hoodwink.judges.hardening import RECIPES
 
-SMALL = ["--rounds", "2", "--problems", "3", "--train-problems", "3", "--held-out-problems", "1", "--budget", "40",
-         "--held-out-budget", "30", "--shrink-budget", "10"]  # fmt: skip
+SMALL = ["--rounds", "2", "--problems", "3", "--train-problems", "3", "--seeds", "1", "--held-out-problems", "1",
+         "--budget", "40", "--held-out-budget", "30", "--shrink-budget", "10"]  # fmt: skip
 DUEL = ["duel", "--judge", "python:whackamole:judge", *SMALL]
 
 
@@ -151,6 +151,7 @@ IN_RUN = [*DUEL, "--out", "run"]
         (["--problems", "0"], ["problems is 0"]),
         (["--train-problems", "0"], ["train_problems is 0"]),
         (["--held-out-problems", "0"], ["held_out_problems is 0"]),
+        (["--seeds", "0"], ["seeds is 0"]),
         (["--budget", "0"], ["budget is 0"]),
         (["--held-out-budget", "0"], ["held_out_budget is 0"]),
         (["--shrink-budget=-1"], ["shrink_budget is -1"]),

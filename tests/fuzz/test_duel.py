@@ -200,20 +200,16 @@ def test_the_json_has_its_documented_fields(data):
     assert [r["round"] for r in data["rounds"]] == list(range(1, ROUNDS + 1))
     for r in data["rounds"]:
         assert list(r) == [
-            "round", "judge", "adaptive_asr", "adaptive_asr_ci", "adaptive_asr_n",
-            "adaptive_asr_by_seed", "asr_at", "nonsense_asr",
-            "nonsense_asr_ci", "nonsense_asr_n", "queries_median", "logrank_previous", "logrank_first", "stale_asr",
-            "stale_asr_ci", "stale_asr_n", "stale_asr_by_kind", "stale_variants", "stale_variants_ci",
+            "round", "judge", "adaptive_asr", "adaptive_asr_ci", "adaptive_asr_n", "adaptive_asr_by_seed", "asr_at",
+            "nonsense_asr", "nonsense_asr_ci", "nonsense_asr_n", "queries_median", "logrank_previous", "logrank_first",
+            "stale_asr", "stale_asr_ci", "stale_asr_n", "stale_asr_by_kind", "stale_variants", "stale_variants_ci",
             "stale_variants_n", "reopened", "held_out_family_asr", "held_out_family_asr_ci", "held_out_family_asr_n",
             "held_out_by_attack", "master_key_rate", "master_key_rate_ci", "master_key_rate_n", "master_keys",
             "clean_accuracy", "auroc", "over_rejection", "accepted_by_kind", "accuracy_by_family", "finds", "kinds",
             "modes", "evenness", "tokens_median", "perplexity_median", "trained_on", "training_seconds", "seconds",
         ]  # fmt: skip
-    assert json.loads(json.dumps(data, allow_nan=False))["matrix"][0][0] == {
-        "rate": 1.0,
-        "ci": [0.5101091635454266, 1.0],
-        "n": 4,
-    }
+    plain = json.loads(json.dumps(data, allow_nan=False))
+    assert plain["matrix"][0][0] == {"rate": 1.0, "ci": list(wilson(4, 4)), "n": 4}
 
 
 def test_watchers_are_told_every_stage_in_order(tmp_path):
@@ -233,6 +229,32 @@ def test_watchers_are_told_every_stage_in_order(tmp_path):
     assert told[place + 1 : told.index((2, EVAL))] == ["step"] * (told.index((2, EVAL)) - place - 1)
     assert told[place + 1] == "step"
     assert told[1] == "attack"
+
+
+def test_several_seeds_search_eval_problems_alone_and_their_mean_counts(tmp_path):
+    """A second search of the same problems: a problem's rate is the share of its seeds that are fooled."""
+    run = fight(tmp_path, rounds=2, seeds=2, budget=30)
+    shares = []
+    for r in summarise(run).to_json()["rounds"]:
+        number = r["round"]
+        fooled = {(f["problem"], f["seed"]) for f in finds_of(run, number)}
+        problems = [p.id for p in problems_of(run, number)]
+        first, second = (int(seed) for seed in r["adaptive_asr_by_seed"])
+        assert second == first + 1
+        assert {seed for _, seed in fooled} <= {first, second}
+        for seed in (first, second):
+            rate = r["adaptive_asr_by_seed"][str(seed)]
+            assert rate == {
+                "rate": pytest.approx(sum((p, seed) in fooled for p in problems) / 4), "ci": rate["ci"], "n": 4
+            }  # fmt: skip
+        by_problem = [((p, first) in fooled) / 2 + ((p, second) in fooled) / 2 for p in problems]
+        assert r["adaptive_asr"] == pytest.approx(sum(by_problem) / 4)
+        assert r["adaptive_asr_n"] == 4
+        shares += by_problem
+        for part in (HELD_OUT, TRAIN) if number == 1 else (HELD_OUT,):
+            with Run(folder_of(run.folder, number, part)).store() as store:
+                assert store.config["identity"]["seeds"] == 1
+    assert 0.5 in shares, "seeds differ somewhere"
 
 
 def test_a_judge_that_forgets_has_reopened_holes(tmp_path):
@@ -561,6 +583,7 @@ def test_fewer_rounds_than_are_done_ask_nothing_and_show_all(fought):
         ({"budget": 61}, "budget 60 there, 61 now"),
         ({"problems": 5}, "problems 4 there, 5 now"),
         ({"train_problems": 5}, "train_problems 4 there, 5 now"),
+        ({"seeds": 2}, "seeds 1 there, 2 now"),
         ({"held_out_problems": 1}, "held_out_problems 2 there, 1 now"),
         ({"held_out_budget": 71}, "held_out_budget 70 there, 71 now"),
         ({"shrink_budget": 0}, "shrink_budget 20 there, 0 now"),
@@ -615,6 +638,7 @@ REFUSED = {
     "problems": ({"problems": 0}, "problems is 0"),
     "train-problems": ({"train_problems": 0}, "train_problems is 0"),
     "held-out-problems": ({"held_out_problems": 0}, "held_out_problems is 0"),
+    "seeds": ({"seeds": 0}, "seeds is 0"),
     "budget": ({"budget": 0}, "budget is 0"),
     "held-out-budget": ({"held_out_budget": 0}, "held_out_budget is 0"),
     "shrink-budget": ({"shrink_budget": -1}, "shrink_budget is -1; write a whole number of at least 0"),
