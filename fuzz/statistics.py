@@ -72,7 +72,8 @@ def logrank(first: Queries, second: Queries) -> float | None:
     if not (first[0] or second[0]) or not any(first) or not any(second):
         return None
     one, other = (_censored(*group) for group in (first, second))
-    p = float(stats.logrank(one, other).pvalue)
+    with np.errstate(invalid="ignore", divide="ignore"):  # no variance: NaN, which is said as None
+        p = float(stats.logrank(one, other).pvalue)
     return None if math.isnan(p) else p
 
 

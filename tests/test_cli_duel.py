@@ -13,9 +13,25 @@ from hoodwink.cli import run as cli
 from hoodwink.fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
 from hoodwink.judges.hardening import RECIPES
 
-SMALL = ["--rounds", "2", "--problems", "3", "--train-problems", "3", "--seeds", "1", "--held-out-problems", "1",
-         "--budget", "40", "--held-out-budget", "30", "--shrink-budget", "10"]  # fmt: skip
-DUEL = ["duel", "--judge", "python:whackamole:judge", *SMALL]
+#: A duel of a second.
+SMALL = {
+    "--judge": "python:whackamole:judge",
+    "--rounds": "2",
+    "--problems": "3",
+    "--train-problems": "3",
+    "--seeds": "1",
+    "--held-out-problems": "1",
+    "--budget": "40",
+    "--held-out-budget": "30",
+    "--shrink-budget": "10",
+}
+
+
+def duel(*tokens: str) -> list[str]:
+    """The command with small settings, but for those that are given: none may be given twice."""
+    given = {token.partition("=")[0] for token in tokens}
+    small = [(flag, value) for flag, value in SMALL.items() if flag not in given]
+    return ["duel", *(word for pair in small for word in pair), *tokens]
 
 
 class Result(NamedTuple):
@@ -50,7 +66,7 @@ def assert_refused(result: Result, *parts: str) -> None:
 
 
 def test_a_duel_prints_its_results_and_writes_its_report(hoodwink: Callable[..., Result], tmp_path: Path) -> None:
-    result = hoodwink(*DUEL, "--out", "run")
+    result = hoodwink(*duel("--out", "run"))
     assert result.code == 0, result.err
     assert result.out.startswith(
         "Duel with python:whackamole:judge, recipe replay\n  Fresh search fools the first judge"
@@ -66,7 +82,7 @@ def test_a_duel_prints_its_results_and_writes_its_report(hoodwink: Callable[...,
         "rounds",
     }
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
-    again = hoodwink(*DUEL, "--out", "run")
+    again = hoodwink(*duel("--out", "run"))
     assert again.out == result.out
     shown = hoodwink("show", "run")
     assert (shown.code, shown.err) == (0, "")
@@ -79,7 +95,7 @@ def test_a_duel_prints_its_results_and_writes_its_report(hoodwink: Callable[...,
 
 
 def test_what_is_not_asked_for_is_the_librarys_own(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*DUEL, "--rounds", "1").code == 0
+    assert hoodwink(*duel("--rounds", "1")).code == 0
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("duel-python-whackamole-judge-arithmetic-")
     identity = json.loads((folder / "config.json").read_text("utf-8"))["identity"]
@@ -94,7 +110,7 @@ def test_options_reach_the_duel(hoodwink: Callable[..., Result]) -> None:
     options = ["--recipe", "truncated", "--attacks", "openers,random", "--train-attacks", "random",
                "--held-out", "repeat", "--seed", "4", "--goal", "acclaim", "--start", "first", "--clean", "7",
                "--epochs", "3", "--lr", "0.01", "--ascii-only", "--max-chars", "90"]  # fmt: skip
-    assert hoodwink(*DUEL, *options, "--out", "run").code == 0
+    assert hoodwink(*duel(*options, "--out", "run")).code == 0
     identity = json.loads(Path("run/config.json").read_text("utf-8"))["identity"]
     assert (identity["attacks"], identity["train_attacks"], identity["held_out"]) == (
         ["openers", "random"],
@@ -111,13 +127,13 @@ def test_options_reach_the_duel(hoodwink: Callable[..., Result]) -> None:
 
 
 def test_held_out_attacks_may_be_none(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*DUEL, "--held-out", "", "--out", "run").code == 0
+    assert hoodwink(*duel("--held-out", "", "--out", "run")).code == 0
     data = json.loads(hoodwink("show", "run", "--json").out)
     assert [r["held_out_family_asr"] for r in data["rounds"]] == [None, None]
 
 
 def test_several_recipes_are_compared(hoodwink: Callable[..., Result]) -> None:
-    result = hoodwink(*DUEL, "--recipe", "replay,keys", "--out", "run")
+    result = hoodwink(*duel("--recipe", "replay,keys", "--out", "run"))
     assert result.code == 0, result.err
     assert result.out.startswith("Hardened by recipe replay, the judge of round 2 is fooled by fresh search on ")
     assert "the least of 2 recipes" in " ".join(result.out.split())
@@ -132,13 +148,10 @@ def test_several_recipes_are_compared(hoodwink: Callable[..., Result]) -> None:
 def test_all_stands_for_every_recipe(hoodwink: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in set(RECIPES) - {"replay", "finds"}:
         monkeypatch.delitem(RECIPES, name)
-    assert hoodwink(*DUEL, "--recipe", "all", "--rounds", "1", "--epochs", "1", "--out", "run").code == 0
+    assert hoodwink(*duel("--recipe", "all", "--rounds", "1", "--epochs", "1", "--out", "run")).code == 0
     data = json.loads(hoodwink("show", "run", "--json").out)
     assert list(data["recipes"]) == ["replay", "finds"]
     assert {duel["settings"]["recipe"]["training"]["epochs"] for duel in data["recipes"].values()} == {1}
-
-
-IN_RUN = [*DUEL, "--out", "run"]
 
 
 @pytest.mark.parametrize(
@@ -181,15 +194,17 @@ IN_RUN = [*DUEL, "--out", "run"]
 def test_bad_usage(hoodwink: Callable[..., Result], tokens: list[str], parts: list[str], tmp_path: Path) -> None:
     rows = [{"question": f"What is {i} + 40?", "reference": str(i + 40)} for i in (3, 5)]  # one of either split
     Path("few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    assert_refused(hoodwink(*IN_RUN, *tokens), *parts)
+    assert_refused(hoodwink(*duel("--out", "run", *tokens)), *parts)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_another_duel_is_refused(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*IN_RUN, "--rounds", "1").code == 0
+    assert hoodwink(*duel("--out", "run", "--rounds", "1")).code == 0
     before = Path("run/config.json").read_text("utf-8")
-    assert_refused(hoodwink(*IN_RUN, "--seed", "7"), "folder run holds another run", "seed 0 there, 7 now")
-    assert_refused(hoodwink(*IN_RUN, "--recipe", "replay,keys"), "folder run holds another run")
+    assert_refused(
+        hoodwink(*duel("--out", "run", "--seed", "7")), "folder run holds another run", "seed 0 there, 7 now"
+    )
+    assert_refused(hoodwink(*duel("--out", "run", "--recipe", "replay,keys")), "folder run holds another run")
     assert_refused(hoodwink("attack", "--judge", "planted:length", "--out", "run"), "folder run holds another run")
     assert Path("run/config.json").read_text("utf-8") == before
 
@@ -203,7 +218,7 @@ def test_a_duel_without_a_result_says_so(hoodwink: Callable[..., Result], monkey
             raise ConnectionError("gone")
 
     monkeypatch.setattr(sys.modules["whackamole"], "failing", Failing, raising=False)
-    result = hoodwink("duel", "--judge", "python:whackamole:failing", *SMALL, "--out", "run")
+    result = hoodwink(*duel("--judge", "python:whackamole:failing", "--out", "run"))
     assert result.code == 3
     assert result.err.splitlines()[-1] == "hoodwink: judge failing raised ConnectionError: gone"
     for command in ("show", "report"):

@@ -379,7 +379,7 @@ def compared(recipes_run: Run) -> recipes.RecipesSummary:
 
 
 def test_the_table_of_recipes_has_a_row_for_each(compared: recipes.RecipesSummary) -> None:
-    text = printed(recipes.render_recipes(compared))
+    text = printed(recipes.render_recipes(compared), 400)
     for name, duel in compared.duels.items():
         first, last = duel.rounds[0], duel.rounds[-1]
         cells = f"{visible(name)} │ 2 "
