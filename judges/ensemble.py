@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Verdict
-from .judge import Cuts, HasPieces, Judge, TrainableJudge, ask, batch_of, open_judge, sigmoid
+from .judge import Cuts, Forgets, HasPieces, Judge, TrainableJudge, ask, batch_of, open_judge, sigmoid
 
 Aggregate = Literal["min", "mean"]
 
@@ -62,6 +62,12 @@ class Ensemble:
         """See `Cuts`; the text whole where no member can cut."""
         return next((j.cut(text) for j in self.judges if isinstance(j, Cuts)), [text] if text else [])
 
+    def forget(self) -> None:
+        """See `Forgets`."""
+        for judge in self.judges:
+            if isinstance(judge, Forgets):
+                judge.forget()
+
     def _together(self, items: Sequence[Item], *, afresh: bool) -> list[Verdict]:
         said = [ask(judge, items, afresh=afresh) for judge in self.judges]
         return [self._verdict(verdicts) for verdicts in zip(*said, strict=True)]
@@ -87,6 +93,7 @@ def from_folder(
     try:
         identity = json.loads((Path(folder) / "config.json").read_text("utf-8"))["identity"]
         first, threshold = identity["judge"], identity["recipe"]["threshold"]
+        fingerprint = identity["fingerprint"]
         kept = sorted(
             (int(f.name.removeprefix("round-")), f)
             for f in (Path(folder) / JUDGES_FOLDER).glob("round-*")
@@ -98,5 +105,10 @@ def from_folder(
     judge = open_judge(first, **given)  # a judge of one's own takes neither
     if not isinstance(judge, TrainableJudge):
         raise UsageError(f"judge {first} of the duel in {folder} cannot be opened with other weights")
+    if judge.fingerprint != fingerprint:
+        raise UsageError(
+            f"the duel in {folder} began with a judge {first} of other settings (threshold, prompt or number format), "
+            "which its name does not say; make a hoodwink.judges.ensemble.Ensemble of its judges in Python"
+        )
     judges = [judge, *(judge.adapted(where, threshold=threshold) for _, where in kept)]
     return Ensemble(judges[:rounds], aggregate=aggregate, name=f"ensemble:{folder}")

@@ -156,7 +156,7 @@ def test_a_corpus_without_eval_problems(tmp_path):
 
 @pytest.mark.slow
 def test_the_referee_begins_to_collapse(tmp_path):
-    """The whole collapse takes minutes (`make collapse`); this is the climb that it begins with, by nothing but scores."""
+    """The whole collapse takes minutes (`make collapse`); this is the climb that it begins with."""
     run = hoodwink.collapse("referee", training=Training(steps=60, every=60), out=tmp_path)
     lessons = [p.ways.get("free string", (0, 0.0, 0.0)) for p in points(run, "train")]
 

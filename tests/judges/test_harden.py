@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes_and_other_finds_do_not(finds, start,
 
 def test_finds_on_eval_problems_are_refused_and_nothing_is_written(finds, tmp_path):
     held_out = Arithmetic().sample(1, split="eval", seed=1)[0]
-    with pytest.raises(UsageError, match=f"a find on problem {held_out.id} of the eval split cannot be trained on"):
+    with pytest.raises(UsageError, match=f"a response to problem {held_out.id} of the eval split cannot be trained on"):
         harden(tmp_path / "out", [*finds, Item(held_out, "x")])
     assert not (tmp_path / "out").exists()
 
