@@ -13,8 +13,7 @@ from ..judges.judge import Judge, open_judge
 from .duel import Watch, duel
 from .rounds import EVAL, HELD_OUT, TRAIN, folder_of
 from .run import Run, versions
-from .settings import slug
-from .store import Store
+from .store import CONFIG_FILE, DATABASE_FILE, REPORT_FILE, Store
 
 
 def compare_recipes(
@@ -39,7 +38,7 @@ def compare_recipes(
     if len(names) < 2 or len(set(names)) < len(names):
         raise UsageError(f"recipes {', '.join(names) or 'none'} cannot be compared; name two or more, each once")
     for name in names:
-        if slug(name) != name:
+        if Path(name).name != name or name in (CONFIG_FILE, DATABASE_FILE, REPORT_FILE):
             raise UsageError(f"recipe {name!r} cannot name a folder; name it by letters and digits")
     first = open_judge(judge)
     folder = Path(out)

@@ -93,7 +93,6 @@ def from_folder(
     try:
         identity = json.loads((Path(folder) / "config.json").read_text("utf-8"))["identity"]
         first, threshold = identity["judge"], identity["recipe"]["threshold"]
-        fingerprint = identity["fingerprint"]
         kept = sorted(
             (int(f.name.removeprefix("round-")), f)
             for f in (Path(folder) / JUDGES_FOLDER).glob("round-*")
@@ -105,7 +104,7 @@ def from_folder(
     judge = open_judge(first, **given)  # a judge of one's own takes neither
     if not isinstance(judge, TrainableJudge):
         raise UsageError(f"judge {first} of the duel in {folder} cannot be opened with other weights")
-    if judge.fingerprint != fingerprint:
+    if judge.fingerprint != identity.get("fingerprint"):
         raise UsageError(
             f"the duel in {folder} began with a judge {first} of other settings (threshold, prompt or number format), "
             "which its name does not say; make a hoodwink.judges.ensemble.Ensemble of its judges in Python"

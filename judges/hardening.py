@@ -133,6 +133,7 @@ def training_set(
     Raises:
         UsageError: an example is on an `eval` problem, or (`NothingToTrainOnError`) there is none.
     """
+    refuse_eval(finds)
     drawn = max(recipe.clean, recipe.truncated, 1)
     size = corpus.size("train")
     problems = corpus.sample(drawn if size is None else min(drawn, size), split="train", seed=int(rng.integers(2**31)))
@@ -145,7 +146,9 @@ def training_set(
     random = [Item(problems[i % len(problems)], _gibberish(rng, pieces)) for i in range(recipe.gibberish)]
     examples += [Example(item, recipe.nonsense) for item in random if _is_wrong(oracle, item)]
     if not examples:
-        raise NothingToTrainOnError(f"recipe {recipe.name} has nothing to train on: no find has been made")
+        raise NothingToTrainOnError(
+            f"recipe {recipe.name} has nothing to train on: no find has been made; use recipe replay"
+        )
     refuse_eval([example.item for example in examples])  # also of a corpus that does not keep its splits apart
     return [examples[i] for i in rng.permutation(len(examples))]
 

@@ -149,10 +149,13 @@ def command(duel: DuelSummary) -> str | None:
         (settings["recipe"]["name"], RECIPES),
         *((attack, {**ATTACKS, "python": ""}) for attack in attacks),
     ]
-    recipe, training = settings["recipe"], settings["recipe"]["training"]
+    recipe = settings["recipe"]
     known = RECIPES.get(recipe["name"])
+    if known is None:
+        return None
+    training = recipe["training"]
     given = {"clean": recipe["clean"], "epochs": training["epochs"], "lr": training["lr"]}
-    if known is None or changed(known, start=recipe["start"], **given).to_json() != recipe:
+    if changed(known, start=recipe["start"], **given).to_json() != recipe:
         return None
     if not all(name.partition(":")[0] in table for name, table in named):
         return None
