@@ -206,7 +206,8 @@ def test_the_json_has_its_documented_fields(data):
             "stale_variants_n", "reopened", "held_out_family_asr", "held_out_family_asr_ci", "held_out_family_asr_n",
             "held_out_by_attack", "master_key_rate", "master_key_rate_ci", "master_key_rate_n", "master_keys",
             "threshold", "clean_accuracy", "auroc", "over_rejection", "accepted_by_kind", "accuracy_by_family", "finds",
-            "kinds", "modes", "evenness", "tokens_median", "perplexity_median", "trained_on", "training_seconds", "seconds",
+            "kinds", "modes", "evenness", "tokens_median", "perplexity_median", "trained_on",
+            "training_seconds", "seconds",
         ]  # fmt: skip
     plain = json.loads(json.dumps(data, allow_nan=False))
     assert plain["matrix"][0][0] == {"rate": 1.0, "ci": list(wilson(4, 4)), "n": 4}
