@@ -6,7 +6,7 @@ from collections import Counter
 
 import hoodwink
 import pytest
-from hoodwink.fuzz.duel import Watch
+from hoodwink.fuzz.duel import KEYS, Watch
 from hoodwink.fuzz.recipes import compare_recipes
 from hoodwink.fuzz.rounds import EVAL, HELD_OUT, TRAIN, Rounds, folder_of
 from hoodwink.fuzz.run import Run
