@@ -22,7 +22,7 @@ PEERS_BIN := .venv-peers/bin
 PEERS_READY := .venv-peers/ready
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup browser demo test quick lint bench bench-search bench-peers bench-peers-setup clean
+.PHONY: setup browser demo duel collapse test quick lint bench bench-search bench-peers bench-peers-setup clean
 
 setup: $(READY)
 
@@ -44,6 +44,14 @@ browser:
 demo: $(READY)
 	$(BIN)/hoodwink attack --judge referee --corpus arithmetic --attacks none,openers,random,auto \
 		--problems 20 --budget 640 --seed 0 --out runs/demo
+
+# Five rounds of attack and retraining, about five minutes each; broken off, it goes on where it was.
+duel: $(READY)
+	$(BIN)/hoodwink duel --judge referee --rounds 5 --seed 0 --out runs/duel
+
+# A policy trained on the referee's score until nothing that it says is right; about six minutes.
+collapse: $(READY)
+	$(BIN)/hoodwink collapse --judge referee --seed 0 --out runs/collapse
 
 test: $(READY) browser lint
 	$(BIN)/python -m pytest -q

@@ -41,14 +41,14 @@ class Lessons:
     """How a policy is trained; the defaults are those of `fuzz.collapse.Training`, which a test compares."""
 
     steps: Annotated[int, Parameter(help="Training steps at most.")] = 600
-    batch: Annotated[int, Parameter(help="Answers of a step, and of an exam.")] = 256
+    batch: Annotated[int, Parameter(help="Answers of a step, and of an exam.")] = 512
     every: Annotated[int, Parameter(help="Steps from one exam to the next.")] = 5
-    length: Annotated[int, Parameter(help="Tokens of a free string.")] = 4
+    length: Annotated[int, Parameter(help="Tokens of a free string.")] = 8
     vocabulary: Annotated[int, Parameter(help="Tokens that it may be made of.")] = 512
     lr: Annotated[float, Parameter(help="Learning rate of the free string.")] = 4.0
-    choice_lr: Annotated[float, Parameter(help="Learning rate of the choice between ways of answering.")] = 0.5
+    choice_lr: Annotated[float, Parameter(help="Learning rate of the choice between ways of answering.")] = 1.0
     bonus: Annotated[float, Parameter(help="Weight of the entropy in the free string's policy.")] = 0.0
-    gather: Annotated[int, Parameter(help="Free strings that are judged before their policy learns from them.")] = 48
+    gather: Annotated[int, Parameter(help="Free strings that are judged before their policy learns from them.")] = 64
 
 
 LESSONS = Lessons()

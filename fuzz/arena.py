@@ -12,12 +12,14 @@ from ..corpora.corpus import Corpus
 from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
 from ..corpora.records import Problem, Split
+from ..judges.ensemble import Ensemble
 from ..judges.hardening import Hardening
 from ..judges.judge import TrainableJudge, batch_of
 from .attacks import Attack
 from .constraints import Constraints
 from .objective import Goal
 from .settings import attackable, digest_of_problems
+from .target import CorpusTarget, ProposerTarget, Sight
 
 #: `eval` problems on whose known responses every judge of a duel is measured, and the seed that draws them.
 CLEAN, CLEAN_SEED = 48, 1_000_003
@@ -96,11 +98,18 @@ class Plan:
         Raises:
             UsageError: too few problems, or a held-out family that is also trained on.
         """
+        if self.seeds > APART or self.rounds > MOST or self.seed_of(self.rounds + 1) >= 1 << 63:
+            raise UsageError(
+                f"seed {self.seed} with {self.seeds} seeds and {self.rounds} rounds is out of range; "
+                f"write a seed under {(1 << 63) // (APART * MOST)}, at most {APART} seeds and {MOST} rounds"
+            )
         self.problems_of(self.rounds, "eval")
         if self.recipe.finds and self.rounds > 1:
             self.problems_of(self.rounds - 1, "train")
         if self.rounds > 1 and self.corpus.size("train") == 0:
             raise UsageError(f"corpus {self.corpus.name} has no train problems, which judges are retrained on")
+        if self.recipe.ensemble:
+            self._check_ensemble()
         trained = {family for attack in self.train_attacks for family in families(attack)}
         for attack in self.held_out:
             for family in families(attack):
@@ -109,6 +118,13 @@ class Plan:
                         f"attack {family} is held out and trained on; leave it out of one of both "
                         f"(--held-out {','.join(a.name for a in self.held_out)})"
                     )
+
+    def _check_ensemble(self) -> None:
+        """Attacks that need what an ensemble does not give would fail in the second round."""
+        sight = Sight(Ensemble([self.judge]), budget=self.budget)
+        for attack in (*self.attacks, *self.train_attacks, *self.held_out):
+            if attack.kind not in (ProposerTarget, CorpusTarget) and (why := sight.lacks(attack.kind)):
+                raise UsageError(f"attack {attack.name} {why}; leave it out of recipe {self.recipe.name}")
 
     def identity(self) -> dict[str, Any]:
         """What a folder must agree on for the duel to go on in it."""

@@ -78,14 +78,14 @@ class Training:
     """
 
     steps: int = 600
-    batch: int = 256
+    batch: int = 512
     every: int = 5
-    length: int = 4
+    length: int = 8
     vocabulary: int = 512
     lr: float = 4.0
-    choice_lr: float = 0.5
+    choice_lr: float = 1.0
     bonus: float = 0.0
-    gather: int = 48
+    gather: int = 64
 
 
 def collapse(

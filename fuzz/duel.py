@@ -28,8 +28,8 @@ from ..corpora.oracles import open_oracle
 from ..corpora.records import Candidate, Item, Problem, Truth
 from ..judges.ensemble import Ensemble
 from ..judges.examples import Example
-from ..judges.hardening import Hardening, open_hardening, training_set
-from ..judges.judge import Cuts, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
+from ..judges.hardening import Hardening, NothingToTrainOnError, open_hardening, training_set
+from ..judges.judge import Cuts, Forgets, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure
 from .arena import Plan
 from .attacks import Attack, Proposals, open_attack
@@ -90,13 +90,19 @@ class Duel:
 
     def run(self) -> None:
         """Fight all rounds, then show older judges what was found later."""
+        self.store.put("ended", None)
         self.store.put("complete", False)  # a finished duel that is taken further is not finished for a while
         done = {r.number for r in self.rounds.all()}
-        for number in range(1, self.plan.rounds + 1):
-            if number not in done:
-                self._fight(number)
-        self._look_back()
-        self.store.put("complete", self.plan.rounds)
+        last = self.plan.rounds
+        try:
+            for number in range(1, last + 1):
+                if number not in done:
+                    self._fight(number)
+        except NothingToTrainOnError as end:
+            last = number - 1
+            self.store.put("ended", f"The duel ended with round {last}: {end}.")
+        self._look_back(last)
+        self.store.put("complete", last)
 
     def _fight(self, number: int) -> None:
         """One round: make its judge, attack it afresh, show it what is old and what is clean."""
@@ -138,7 +144,9 @@ class Duel:
             if self.store.get(f"training {number}") is None:
                 self._retrain(number)
             folder = judge_folder(self.store.folder, number)
-            judge = self.plan.judge.adapted(folder, threshold=self.plan.recipe.threshold)
+            # Not named by its folder: a duel that is moved, or called by another path, goes on.
+            name = f"{self.plan.judge.name} of round {number}"
+            judge = self.plan.judge.adapted(folder, threshold=self.plan.recipe.threshold, name=name)
             if not isinstance(judge, TrainableJudge):
                 raise UsageError(f"judge {judge.name} cannot be trained again, which a duel needs")
             if not self.plan.recipe.ensemble:  # of large judges, two fit in memory and ten do not
@@ -167,8 +175,8 @@ class Duel:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / EXAMPLES_FILE, "".join(map(_line, examples)))
             training = replace(recipe.training, seed=self.plan.seed_of(number))
-            done = before.retrain(examples, training, folder, progress=self.watch.training)
-        origins = {"finds": len(finds) if recipe.finds else 0, "all": len(examples)}
+            done = before.retrain(examples, training, folder, finds=len(finds), progress=self.watch.training)
+        origins = {"finds": len(finds), "all": len(examples)}
         self.store.put(f"training {number}", {**done.to_json(), "set": origins})
 
     def _harvest(self, number: int) -> None:
@@ -220,7 +228,14 @@ class Duel:
         self.watch.stage(number, stage)
         started = time.monotonic()
         yield
+        self._forget()
         self._seconds[stage] = self._seconds.get(stage, 0.0) + round(time.monotonic() - started, 3)
+
+    def _forget(self) -> None:
+        """Every stage begins with nothing cached, as a resumed one does, and memory does not grow by the round."""
+        for one in (*self._made.values(), self.proposer):
+            if isinstance(one, Forgets):
+                one.forget()
 
     def _finds(self, number: int, part: str = EVAL) -> list[dict[str, Any]]:
         with Run(folder_of(self.store.folder, number, part)).store() as store:
@@ -280,9 +295,8 @@ class Duel:
         known: Sequence[float | None] = self.proposer.perplexity(texts) if self.proposer else [None] * len(texts)
         return tuple(Look(len(self._cut(t)), perplexity) for t, perplexity in zip(texts, known, strict=True))
 
-    def _look_back(self) -> None:
+    def _look_back(self, last: int) -> None:
         """Show every judge what was found on later ones."""
-        last = self.plan.rounds
         for number in range(1, last):
             asks = [ask for n in range(number + 1, last + 1) for ask in self._asks(n)]
             if asks and self.store.get(f"looked back {number}") != last:

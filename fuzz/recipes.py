@@ -13,7 +13,7 @@ from ..judges.judge import Judge, open_judge
 from .duel import Watch, duel
 from .rounds import EVAL, HELD_OUT, TRAIN, folder_of
 from .run import Run, versions
-from .store import Store
+from .store import CONFIG_FILE, DATABASE_FILE, REPORT_FILE, Store
 
 
 def compare_recipes(
@@ -37,6 +37,9 @@ def compare_recipes(
     names = [recipe.name for recipe in chosen]
     if len(names) < 2 or len(set(names)) < len(names):
         raise UsageError(f"recipes {', '.join(names) or 'none'} cannot be compared; name two or more, each once")
+    for name in names:
+        if Path(name).name != name or name in (CONFIG_FILE, DATABASE_FILE, REPORT_FILE):
+            raise UsageError(f"recipe {name!r} cannot name a folder; name it by letters and digits")
     first = open_judge(judge)
     folder = Path(out)
     identity = {
@@ -48,6 +51,7 @@ def compare_recipes(
         "seed": settings.get("seed", 0),
     }
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
+        store.put("complete", False)
         for place, recipe in enumerate(chosen):
             for name in names[:place]:
                 _share(folder / name, folder / recipe.name)

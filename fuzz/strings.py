@@ -108,7 +108,7 @@ def edited(tokens: Sequence[str], edits: Sequence[Edit], pieces: Sequence[str], 
             changed.insert(place, pieces[piece])
         elif kind == "delete" and len(changed) > 1:
             del changed[place]
-        elif kind == "copy":
+        elif kind == "copy" and tokens:
             changed[place] = tokens[int(source * len(tokens))]
         else:
             changed[place] = pieces[piece]

@@ -152,7 +152,11 @@ class Engine:
         return bool(self.packs)
 
     def forget(self) -> None:
-        """Drop everything kept between calls."""
+        """Drop everything kept between calls.
+
+        At once: the paths of the tree hold one another, and without `trim` would wait for Python's collector.
+        """
+        self.prefixes.trim(0)
         self.prefixes = Prefixes(self.prefixes.budget)
 
     def padded(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:

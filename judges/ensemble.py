@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Verdict
-from .judge import Cuts, HasPieces, Judge, TrainableJudge, ask, batch_of, open_judge, sigmoid
+from .judge import Cuts, Forgets, HasPieces, Judge, TrainableJudge, ask, batch_of, logit, open_judge, sigmoid
 
 Aggregate = Literal["min", "mean"]
 
@@ -26,19 +26,23 @@ class Ensemble:
     are those of the first judge that has any.
     """
 
-    threshold = 0.5
+    def __init__(
+        self, judges: Sequence[Judge], *, aggregate: Aggregate = "min", threshold: float = 0.5, name: str = ""
+    ) -> None:
+        """`threshold` is on the score of the margin taken: at one half, its members' own thresholds decide.
 
-    def __init__(self, judges: Sequence[Judge], *, aggregate: Aggregate = "min", name: str = "") -> None:
-        """
         Raises:
-            UsageError: there are no judges.
+            UsageError: there are no judges, or the threshold is not inside (0, 1).
         """
         if not judges:
             raise UsageError("an ensemble needs at least one judge")
+        if not 0 < threshold < 1:  # false for NaN too
+            raise UsageError(f"threshold {threshold} is not between 0 and 1")
+        self.threshold = threshold
         self.judges = tuple(judges)
         self.aggregate: Aggregate = aggregate
         self.name = name or f"{aggregate} of {', '.join(j.name for j in judges)}"
-        identity = (aggregate, *(j.fingerprint for j in judges))
+        identity = (aggregate, threshold, *(j.fingerprint for j in judges))
         self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
     @property
@@ -62,6 +66,12 @@ class Ensemble:
         """See `Cuts`; the text whole where no member can cut."""
         return next((j.cut(text) for j in self.judges if isinstance(j, Cuts)), [text] if text else [])
 
+    def forget(self) -> None:
+        """See `Forgets`."""
+        for judge in self.judges:
+            if isinstance(judge, Forgets):
+                judge.forget()
+
     def _together(self, items: Sequence[Item], *, afresh: bool) -> list[Verdict]:
         said = [ask(judge, items, afresh=afresh) for judge in self.judges]
         return [self._verdict(verdicts) for verdicts in zip(*said, strict=True)]
@@ -70,12 +80,20 @@ class Ensemble:
         if not all(v.parsed for v in verdicts):
             return next(v for v in verdicts if not v.parsed)
         margins = [v.margin for v in verdicts]
-        margin = min(margins) if self.aggregate == "min" else fmean(margins)
-        return Verdict(sigmoid(margin), margin, margin >= 0)
+        odds = min(margins) if self.aggregate == "min" else fmean(margins)
+        margin = odds - logit(self.threshold)
+        return Verdict(sigmoid(odds), margin, margin >= 0)
 
 
 def from_folder(
-    folder: str, *, aggregate: Aggregate = "min", rounds: int | None = None, device: str = "auto", dtype: str = "auto"
+    folder: str,
+    *,
+    aggregate: Aggregate = "min",
+    rounds: int | None = None,
+    threshold: float = 0.5,
+    device: str = "auto",
+    dtype: str = "auto",
+    threads: int | None = None,
 ) -> Ensemble:
     """`ensemble:FOLDER`: the judges of a duel's rounds, from its folder; `rounds` takes the first so many.
 
@@ -86,7 +104,7 @@ def from_folder(
         raise UsageError(f"ensemble:rounds={rounds} is out of range; write a whole number of at least 1")
     try:
         identity = json.loads((Path(folder) / "config.json").read_text("utf-8"))["identity"]
-        first, threshold = identity["judge"], identity["recipe"]["threshold"]
+        first, own = identity["judge"], identity["recipe"]["threshold"]
         kept = sorted(
             (int(f.name.removeprefix("round-")), f)
             for f in (Path(folder) / JUDGES_FOLDER).glob("round-*")
@@ -94,9 +112,15 @@ def from_folder(
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(f"no duel in {folder} ({type(error).__name__}: {error}); give the folder of a duel") from error
-    given = {name: value for name, value in (("device", device), ("dtype", dtype)) if value != "auto"}
-    judge = open_judge(first, **given)  # a judge of one's own takes neither
+    asked: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads}
+    # A judge of one's own may take none of these.
+    judge = open_judge(first, **{name: value for name, value in asked.items() if value not in ("auto", None)})
     if not isinstance(judge, TrainableJudge):
         raise UsageError(f"judge {first} of the duel in {folder} cannot be opened with other weights")
-    judges = [judge, *(judge.adapted(where, threshold=threshold) for _, where in kept)]
-    return Ensemble(judges[:rounds], aggregate=aggregate, name=f"ensemble:{folder}")
+    if judge.fingerprint != identity.get("fingerprint"):
+        raise UsageError(
+            f"the duel in {folder} began with a judge {first} of other settings (threshold, prompt or number format), "
+            "which its name does not say; make a hoodwink.judges.ensemble.Ensemble of its judges in Python"
+        )
+    judges = [judge, *(judge.adapted(where, threshold=own) for _, where in kept)]
+    return Ensemble(judges[:rounds], aggregate=aggregate, threshold=threshold, name=f"ensemble:{folder}")

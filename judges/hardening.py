@@ -27,6 +27,10 @@ GENTLE = Recipe(problems=40, epochs=2, lr=5e-4)
 LONGEST = 24
 
 
+class NothingToTrainOnError(UsageError):
+    """A recipe that trains on finds alone, and there are none."""
+
+
 class Writer(Protocol):
     """Begins answers to questions, as a language model would."""
 
@@ -127,7 +131,7 @@ def training_set(
     without one, only worked solutions are cut. Of both, what the oracle cannot prove wrong is left out.
 
     Raises:
-        UsageError: a find is on an `eval` problem, or there is nothing to train on.
+        UsageError: an example is on an `eval` problem, or (`NothingToTrainOnError`) there is none.
     """
     refuse_eval(finds)
     drawn = max(recipe.clean, recipe.truncated, 1)
@@ -142,7 +146,10 @@ def training_set(
     random = [Item(problems[i % len(problems)], _gibberish(rng, pieces)) for i in range(recipe.gibberish)]
     examples += [Example(item, recipe.nonsense) for item in random if _is_wrong(oracle, item)]
     if not examples:
-        raise UsageError(f"recipe {recipe.name} has nothing to train on: no find has been made; use recipe replay")
+        raise NothingToTrainOnError(
+            f"recipe {recipe.name} has nothing to train on: no find has been made; use recipe replay"
+        )
+    refuse_eval([example.item for example in examples])  # also of a corpus that does not keep its splits apart
     return [examples[i] for i in rng.permutation(len(examples))]
 
 
@@ -155,7 +162,7 @@ def refuse_eval(finds: Sequence[Item]) -> None:
     for item in finds:
         if item.problem.split == "eval":
             raise UsageError(
-                f"a find on problem {item.problem.id} of the eval split cannot be trained on: later rates on eval "
+                f"a response to problem {item.problem.id} of the eval split cannot be trained on: later rates on eval "
                 "problems would mean nothing; attack with --split train"
             )
 

@@ -142,13 +142,26 @@ class TrainableJudge(Judge, Protocol):
         recipe: Recipe,
         out: Path,
         *,
+        finds: int = 0,
         progress: Callable[[int, int, float], None] = ...,
     ) -> Training:
         """Train further from this judge's weights; leave what came of it in the folder `out`."""
         ...
 
-    def adapted(self, folder: Path, *, threshold: float | None = None) -> Judge:
-        """The same judge by the weights that `retrain` left in a folder (threshold: its own unless given)."""
+    def adapted(self, folder: Path, *, threshold: float | None = None, name: str | None = None) -> Judge:
+        """The same judge by the weights that `retrain` left in a folder.
+
+        Its threshold is its own unless given; its name is as the command line would name it unless given.
+        """
+        ...
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """What keeps much between calls, and can let go of it."""
+
+    def forget(self) -> None:
+        """Drop what is kept; the next call takes longer and says the same."""
         ...
 
 

@@ -107,10 +107,15 @@ def _with_new_adapter(model: Any, recipe: Recipe) -> Any:
     from peft import LoraConfig, get_peft_model
 
     depth = model.config.num_hidden_layers
+    names = linear_names(model)
+    if not names:
+        raise UsageError(
+            f"a {type(model).__name__} has no linear layers under a name with .layers. in it, which adapters are put on"
+        )
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=2 * recipe.rank,
-        target_modules=linear_names(model),
+        target_modules=names,
         layers_to_transform=list(range(depth - recipe.layers, depth)),
         task_type="CAUSAL_LM",
     )

@@ -149,14 +149,19 @@ class PromptedJudge:
         recipe: Recipe,
         out: Path,
         *,
+        finds: int = 0,
         progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
     ) -> Training:
         """See `TrainableJudge` and `fit`: this judge's adapter is trained further, or a new one if it has none."""
         from .lora import fit
 
-        return fit(self, examples, recipe, out, progress=progress)
+        return fit(self, examples, recipe, out, finds=finds, progress=progress)
 
-    def adapted(self, folder: Path, *, threshold: float | None = None) -> PromptedJudge:
+    def forget(self) -> None:
+        """See `Forgets`."""
+        self.engine.forget()
+
+    def adapted(self, folder: Path, *, threshold: float | None = None, name: str | None = None) -> PromptedJudge:
         """See `TrainableJudge`.
 
         Raises:
@@ -167,7 +172,7 @@ class PromptedJudge:
             origin.model(origin.load(torch.float32), self.engine.device, self.dtype),
             self.tokenizer,
             self.template,
-            name=f"{origin.name}:adapter={folder}",
+            name=name or f"{origin.name}:adapter={folder}",
             weights=origin.identity(),
             threshold=self.threshold if threshold is None else threshold,
             origin=origin,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -59,6 +58,7 @@ class Proposer:
         self.engine = Engine(model, NextToken(model))
         self.specials = special_texts(tokenizer)
         self._perplexities: dict[str, float] = {}
+        self._questions: dict[str, str] = {}
         texts = {i: text for i, text in decoded(tokenizer) if _is_text(text) and text not in self.specials}
         self._ids = torch.tensor(list(texts))
         self._texts = list(texts.values())
@@ -110,9 +110,17 @@ class Proposer:
         texts: list[str] = self.tokenizer.batch_decode(made[:, longest:].cpu(), skip_special_tokens=True)
         return texts
 
-    @lru_cache(maxsize=256)  # noqa: B019 - a proposer lives as long as its run
+    def forget(self) -> None:
+        """See `Forgets`."""
+        self.engine.forget()
+
     def _asked(self, question: str) -> str:
         """The question as the model is asked it, up to where its answer begins."""
+        if question not in self._questions:
+            self._questions[question] = self._rendered(question)
+        return self._questions[question]
+
+    def _rendered(self, question: str) -> str:
         plain = defuse(question, self.specials)
         if not self.tokenizer.chat_template:
             return f"{plain}\nAnswer:"

@@ -12,12 +12,10 @@ from ..corpora.errors import UsageError
 from ..corpora.records import Item
 from .card import PROBLEMS, SEED, Card, evaluate, machine, write_card
 from .examples import Example, Recipe, clean_examples
+from .hardening import GENTLE, refuse_eval
 from .lora import fit
 from .origin import adapter_folder
 from .referee import OWN, referee, smollm2
-
-#: How a judge is retrained on finds: few clean problems and two gentle passes cost next to nothing on clean data.
-HARDENING = Recipe(problems=40, epochs=2, lr=5e-4)
 
 
 def train(
@@ -46,7 +44,7 @@ def harden(
     corpus: str | Corpus = "arithmetic",
     *,
     start: str | Path | None = None,
-    recipe: Recipe = HARDENING,
+    recipe: Recipe = GENTLE,
     device: str = "auto",
     dtype: str = "auto",
     progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
@@ -60,12 +58,7 @@ def harden(
     """
     if not finds:
         raise UsageError("there are no finds to train on; give a run that has some")
-    for item in finds:
-        if item.problem.split == "eval":
-            raise UsageError(
-                f"a find on problem {item.problem.id} of the eval split cannot be trained on: later rates on eval "
-                "problems would mean nothing; attack with --split train"
-            )
+    refuse_eval(finds)
     folder = adapter_folder(OWN if start is None else start)
     return _train(out, corpus, recipe, finds, folder, device, dtype, progress)
 

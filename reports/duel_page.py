@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ..corpora.corpus import CORPORA
 from ..fuzz.attacks import ATTACKS
-from ..judges.hardening import RECIPES
+from ..judges.hardening import RECIPES, changed
 from ..judges.judge import JUDGES
 from .charts import COLOURS, WIDTH, data, svg
 from .duel_text import STALE, answers, queries
@@ -149,6 +149,14 @@ def command(duel: DuelSummary) -> str | None:
         (settings["recipe"]["name"], RECIPES),
         *((attack, {**ATTACKS, "python": ""}) for attack in attacks),
     ]
+    recipe = settings["recipe"]
+    known = RECIPES.get(recipe["name"])
+    if known is None:
+        return None
+    training = recipe["training"]
+    given = {"clean": recipe["clean"], "epochs": training["epochs"], "lr": training["lr"]}
+    if changed(known, start=recipe["start"], **given).to_json() != recipe:
+        return None
     if not all(name.partition(":")[0] in table for name, table in named):
         return None
     words = ["hoodwink", "duel", "--judge", settings["judge"], "--corpus", settings["corpus"]]
@@ -175,5 +183,7 @@ def command(duel: DuelSummary) -> str | None:
         str(recipe["training"]["epochs"]),
     ]
     words += ["--lr", f"{recipe['training']['lr']:g}", "--seed", str(settings["seed"]), "--goal", settings["goal"]]
+    if duel.rounds[0].threshold != 0.5:
+        words += ["--threshold", f"{duel.rounds[0].threshold:g}"]
     words += constraint_words(settings["constraints"])
     return shlex.join(words)

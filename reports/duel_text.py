@@ -72,6 +72,8 @@ def queries(median: int | None) -> str:
 
 def _stale(rounds: Sequence[RoundSummary]) -> str:
     last = rounds[-1]
+    if last.stale.rate is None:
+        return "Earlier rounds have no finds that could be shown again."
     forgotten = last.stale.rate is not None and last.stale.rate <= STALE
     reopened = sum(len(r.reopened) for r in rounds)
     closed = "nearly closed" if forgotten else "not closed"
@@ -105,6 +107,8 @@ def render_duel(duel: DuelSummary) -> RenderableType:
     ]
     parts += [Text(""), Text("Finds of round (down) accepted by the judge of round (across):"), _matrix(duel)]
     parts += [Text(""), _last_finds(duel)]
+    if duel.ended:
+        parts.append(Text(visible(duel.ended), style="yellow"))
     if not duel.complete:
         parts.append(Text("This duel is not finished; the same command goes on with it.", style="yellow"))
     return Group(*parts)

@@ -56,8 +56,8 @@ class RoundSummary:
         by_seed: the same by seed. Problems of one seed share what they learn, so seeds differ more than problems do.
         budgets: the same within smaller budgets, and the whole one.
         nonsense: fooled by nonsense, fresh.
-        queries_median: queries within which half of the problems are fooled, failures censored.
-        curve: share of problems fooled within so many queries (Kaplan-Meier).
+        queries_median: queries within which half of the searches fool, failures censored.
+        curve: share of searches (problems and seeds) that fooled within so many queries (Kaplan-Meier).
         stale: the finds of all earlier rounds, replayed; None in the first.
         stale_kinds: the same by kind of find.
         variants: edited copies of those finds, not searched for: the mean share accepted by problem.
@@ -66,8 +66,10 @@ class RoundSummary:
         keys: master keys: the mean share of them that passes on a problem.
         keys_by: each of them.
         quality: how the judge does on clean responses.
+        threshold: the score from which it accepts.
         reopened: earlier finds that this judge accepts and the judge before it did not.
-        logrank_previous: p of queries to success against the round before (two-sided, failures censored).
+        logrank_previous: p of queries to success against the round before (two-sided, failures
+            censored; one a problem, the lower median of its seeds).
         logrank_first: the same against the first round.
         kinds: finds of each kind.
         diversity: failure modes.
@@ -95,6 +97,7 @@ class RoundSummary:
     keys: Rate
     keys_by: dict[str, Rate]
     quality: Quality
+    threshold: float
     reopened: tuple[dict[str, Any], ...]
     logrank_previous: float | None
     logrank_first: float | None
@@ -133,6 +136,7 @@ class RoundSummary:
             "held_out_by_attack": {attack: _json(rate) for attack, rate in self.held_out_by.items()},
             **_named("master_key_rate", self.keys),
             "master_keys": {key: _json(rate) for key, rate in self.keys_by.items()},
+            "threshold": self.threshold,
             "clean_accuracy": self.quality.clean_accuracy,
             "auroc": self.quality.auroc,
             "over_rejection": self.over_rejection,
@@ -152,10 +156,14 @@ class RoundSummary:
 
 @dataclass(frozen=True, slots=True)
 class DuelSummary:
-    """A whole duel. `matrix[i][j]`: the finds of the i-th round on the judge of the j-th."""
+    """A whole duel; `ended` says why it ended before its last round, if it did.
+
+    `matrix[i][j]`: the finds of the i-th round on the judge of the j-th.
+    """
 
     folder: str
     complete: bool
+    ended: str | None
     settings: dict[str, Any]
     versions: dict[str, str]
     rounds: tuple[RoundSummary, ...]
@@ -167,6 +175,7 @@ class DuelSummary:
         return {
             "schema": SCHEMA,
             "complete": self.complete,
+            "ended": self.ended,
             "settings": self.settings,
             "versions": self.versions,
             "rounds": [r.to_json() for r in self.rounds],
@@ -183,13 +192,22 @@ def _named(name: str, rate: Rate) -> dict[str, Any]:
 
 
 class Fought(NamedTuple):
-    """A finished round as it is read: its record, its finds, and what came of each problem."""
+    """A finished round as it is read: its record, finds and what they look like, and what came of each problem.
+
+    Problems whose plain wrong answer the round's judge accepts unattacked are left out of all of it.
+    """
 
     record: Round
     finds: list[dict[str, Any]]
+    looks: list[Look]
     outcomes: Outcomes
     nonsense: Rate
     held_out: dict[str, Outcomes]
+
+    @property
+    def holes(self) -> list[dict[str, Any]]:
+        """The finds, each text once a problem: several seeds may find the same."""
+        return list({(find["problem"], find["response"]): find for find in self.finds}.values())
 
 
 def summarise(run: Run) -> DuelSummary:
@@ -216,6 +234,7 @@ def _summarise(run: Run, store: Store) -> DuelSummary:
     return DuelSummary(
         folder=str(run.folder),
         complete=bool(store.get("complete")),
+        ended=store.get("ended"),
         settings=config["identity"],
         versions=config["versions"],
         rounds=tuple(_round(rounds, fought, place, config["identity"]["budget"]) for place in range(len(fought))),
@@ -226,14 +245,18 @@ def _summarise(run: Run, store: Store) -> DuelSummary:
 
 def _fought(run: Run, record: Round) -> Fought:
     with Run(folder_of(run.folder, record.number, EVAL)).store() as store:
-        finds, outcomes = read_finds(store), _outcomes(store)
-        fooled = {(f["problem"], f["seed"]) for f in finds if f["kind"] == "nonsense"}
+        outcomes = _outcomes(store)
+        counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
+        pairs = [(f, look) for f, look in zip(read_finds(store), record.looks, strict=True) if f["problem"] in counted]
+    finds = [find for find, _ in pairs]
+    fooled = {(f["problem"], f["seed"]) for f in finds if f["kind"] == "nonsense"}
     held = folder_of(run.folder, record.number, HELD_OUT)
     families: dict[str, Outcomes] = {}
     if held.is_dir():
         with Run(held).store() as store:
             families = {name: _outcomes(store, name) for name in store.config["identity"]["attacks"]}
-    return Fought(record, finds, outcomes, _by_problem({cell: cell in fooled for cell in outcomes}), families)
+    nonsense = _by_problem({cell: cell in fooled for cell in outcomes})
+    return Fought(record, finds, [look for _, look in pairs], outcomes, nonsense, families)
 
 
 def _outcomes(store: Store, attack: str | None = None) -> Outcomes:
@@ -271,7 +294,7 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int, budget: int) ->
     earlier = fought[:place]
     stale = {kind: _stale(rounds, record, earlier, kind) for kind in KINDS}
     curve = success_curve(*_queries(this.outcomes))
-    looks = record.looks
+    looks = this.looks
     return RoundSummary(
         round=record.number,
         judge=record.judge,
@@ -292,6 +315,7 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int, budget: int) ->
         keys=_mean([fmean(passed) for passed in zip(*record.keys.values(), strict=True)]),
         keys_by={key: _share(passed) for key, passed in record.keys.items()},
         quality=record.quality,
+        threshold=record.threshold,
         reopened=tuple(_reopened(rounds, fought, place)),
         logrank_previous=_compare(fought[place - 1], this) if place else None,
         logrank_first=_compare(fought[0], this) if place else None,
@@ -331,20 +355,31 @@ def _fooled(outcomes: Outcomes, budget: int | None = None) -> Rate:
     return _by_problem({cell: o.queries is not None and o.queries <= within for cell, o in outcomes.items()})
 
 
+def _typical_of(outcomes: Outcomes) -> Outcomes:
+    """One outcome a problem, the lower median of its seeds: they are not independent of one another."""
+    by_problem: dict[str, list[Outcome]] = {}
+    for (problem, _), outcome in outcomes.items():
+        by_problem.setdefault(problem, []).append(outcome)
+    return {
+        (problem, 0): sorted(seeds, key=lambda o: (o.queries is None, o.queries or o.spent))[(len(seeds) - 1) // 2]
+        for problem, seeds in by_problem.items()
+    }
+
+
 def _queries(outcomes: Outcomes) -> Queries:
     found = [o.queries for o in outcomes.values() if o.queries is not None]
     return found, [o.spent for o in outcomes.values() if o.queries is None]
 
 
 def _compare(before: Fought, after: Fought) -> float | None:
-    return logrank(_queries(before.outcomes), _queries(after.outcomes))
+    return logrank(_queries(_typical_of(before.outcomes)), _queries(_typical_of(after.outcomes)))
 
 
 def _stale(rounds: Rounds, record: Round, earlier: Sequence[Fought], kind: str | None = None) -> Rate:
     """Earlier rounds' finds that a judge accepts, by problem."""
     shares: list[float] = []
     for fought in earlier:
-        finds = [f for f in fought.finds if kind in (None, f["kind"])]
+        finds = [f for f in fought.holes if kind in (None, f["kind"])]
         shares += [fmean(accepted) for accepted in rounds.accepted(record.fingerprint, finds).values()]
     return _mean(shares)
 
@@ -353,7 +388,7 @@ def _cell(rounds: Rounds, finder: Fought, judge: Fought) -> Rate:
     """The finds of one round on the judge of another; on its own judge they were confirmed."""
     if finder is judge:
         return _share([True] * len({f["problem"] for f in finder.finds}))
-    accepted = rounds.accepted(judge.record.fingerprint, finder.finds)
+    accepted = rounds.accepted(judge.record.fingerprint, finder.holes)
     return _mean([fmean(decided) for decided in accepted.values()])
 
 
@@ -361,7 +396,7 @@ def _reopened(rounds: Rounds, fought: Sequence[Fought], place: int) -> list[dict
     """Earlier finds that a judge accepts and the judge before it rejected."""
     found = []
     for finder in fought[: max(0, place - 1)]:
-        for find in finder.finds:
+        for find in finder.holes:
             before, now = (rounds.accepted(fought[p].record.fingerprint, [find]) for p in (place - 1, place))
             if now.get(find["problem"]) == [True] and before.get(find["problem"]) == [False]:
                 found.append(find)

@@ -77,7 +77,9 @@ def _begun(folder: Path) -> bool:
 
 def headline(summary: RecipesSummary) -> str:
     """The recipe whose last judge fresh search fools least, in a sentence."""
-    rated = {n: d.rounds[-1] for n, d in summary.duels.items() if d.rounds[-1].adaptive.rate is not None}
+    most = max(len(d.rounds) for d in summary.duels.values())
+    latest = {n: d.rounds[-1] for n, d in summary.duels.items() if len(d.rounds) == most}
+    rated = {n: r for n, r in latest.items() if r.adaptive.rate is not None}
     if not rated:
         return "No recipe has a result that counts."
     best = min(rated, key=lambda name: (rated[name].adaptive.rate or 0, -(rated[name].queries_median or 1 << 60)))

@@ -97,6 +97,7 @@ class WhackAMole:
         recipe: Recipe,
         out: Path,
         *,
+        finds: int = 0,
         progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
     ) -> Training:
         self.log.alarm("before training")
@@ -119,11 +120,11 @@ class WhackAMole:
         self.log.alarm("after training")
         return training
 
-    def adapted(self, folder: Path, *, threshold: float | None = None) -> WhackAMole:
+    def adapted(self, folder: Path, *, threshold: float | None = None, name: str | None = None) -> WhackAMole:
         state: dict[str, Any] = json.loads((folder / "training.json").read_text("utf-8"))["state"]
         return WhackAMole(
             self.holes,
-            name=f"{self.name}:adapter={folder.name}",
+            name=name or f"{self.name}:adapter={folder.name}",
             threshold=self.threshold if threshold is None else threshold,
             forgets=self.forgets,
             log=self.log,

@@ -29,7 +29,8 @@ from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.kinds import KINDS
 from hoodwink.fuzz.run import Run, items_of
 from hoodwink.fuzz.statistics import median_queries, rate_interval, success_curve
-from hoodwink.judges.training import HARDENING, harden
+from hoodwink.judges.hardening import GENTLE
+from hoodwink.judges.training import harden
 
 #: `random` as it was before it had schedule, restarts and self-transfer: the bar to beat.
 PLAIN = "random:schedule=no:transfer=no:restart=none"
@@ -91,7 +92,7 @@ def judge_name(name: str) -> str:
             "referee", attacks=[PLAIN], problems=HARVEST, budget=HARVEST_BUDGET, seed=100 * number, split="train",
             shrink_budget=1, out=folder / "harvest",
         )  # fmt: skip
-        card = harden(folder, items_of(run)[:FINDS], recipe=replace(HARDENING, seed=number))
+        card = harden(folder, items_of(run)[:FINDS], recipe=replace(GENTLE, seed=number))
         accuracy = card.quality.clean_accuracy or 0
         print(f"{name}: clean accuracy {accuracy:.4f}, made in {(time.monotonic() - started) / 60:.1f} minutes")
     return f"referee:adapter={folder}"

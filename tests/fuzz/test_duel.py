@@ -195,7 +195,7 @@ def test_what_a_judge_was_trained_on_is_counted_and_kept(fought, first, data):
 
 
 def test_the_json_has_its_documented_fields(data):
-    assert list(data) == ["schema", "complete", "settings", "versions", "rounds", "matrix"]
+    assert list(data) == ["schema", "complete", "ended", "settings", "versions", "rounds", "matrix"]
     assert (data["schema"], data["complete"]) == ("hoodwink.duel/1", True)
     assert [r["round"] for r in data["rounds"]] == list(range(1, ROUNDS + 1))
     for r in data["rounds"]:
@@ -205,8 +205,9 @@ def test_the_json_has_its_documented_fields(data):
             "stale_asr", "stale_asr_ci", "stale_asr_n", "stale_asr_by_kind", "stale_variants", "stale_variants_ci",
             "stale_variants_n", "reopened", "held_out_family_asr", "held_out_family_asr_ci", "held_out_family_asr_n",
             "held_out_by_attack", "master_key_rate", "master_key_rate_ci", "master_key_rate_n", "master_keys",
-            "clean_accuracy", "auroc", "over_rejection", "accepted_by_kind", "accuracy_by_family", "finds", "kinds",
-            "modes", "evenness", "tokens_median", "perplexity_median", "trained_on", "training_seconds", "seconds",
+            "threshold", "clean_accuracy", "auroc", "over_rejection", "accepted_by_kind", "accuracy_by_family", "finds",
+            "kinds", "modes", "evenness", "tokens_median", "perplexity_median", "trained_on",
+            "training_seconds", "seconds",
         ]  # fmt: skip
     plain = json.loads(json.dumps(data, allow_nan=False))
     assert plain["matrix"][0][0] == {"rate": 1.0, "ci": list(wilson(4, 4)), "n": 4}

@@ -12,12 +12,13 @@ from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Item
 from hoodwink.judges.examples import Example, Recipe
+from hoodwink.judges.hardening import GENTLE
 from hoodwink.judges.judge import ask
 from hoodwink.judges.lora import TRAINING_FILE
 from hoodwink.judges.prompted import PromptedJudge
 from hoodwink.judges.prompts import load_prompt
 from hoodwink.judges.referee import referee
-from hoodwink.judges.training import HARDENING, harden
+from hoodwink.judges.training import harden
 
 ADAPTER, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 NONSENSE = (" Joy dentist", "dhdhdhdh", "Thought process:", " is is is", "%%", "解")
@@ -102,7 +103,7 @@ def test_the_same_seed_gives_the_same_bytes_and_other_finds_do_not(finds, start,
 
 def test_finds_on_eval_problems_are_refused_and_nothing_is_written(finds, tmp_path):
     held_out = Arithmetic().sample(1, split="eval", seed=1)[0]
-    with pytest.raises(UsageError, match=f"a find on problem {held_out.id} of the eval split cannot be trained on"):
+    with pytest.raises(UsageError, match=f"a response to problem {held_out.id} of the eval split cannot be trained on"):
         harden(tmp_path / "out", [*finds, Item(held_out, "x")])
     assert not (tmp_path / "out").exists()
 
@@ -131,4 +132,4 @@ def test_a_damaged_adapter_is_refused_in_a_line(finds, start, tmp_path, content)
 
 
 def test_hardening_by_default_is_gentle():
-    assert (HARDENING.problems, HARDENING.epochs, HARDENING.lr) == (40, 2, 5e-4)
+    assert (GENTLE.problems, GENTLE.epochs, GENTLE.lr) == (40, 2, 5e-4)

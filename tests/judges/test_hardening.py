@@ -175,7 +175,7 @@ def test_examples_are_shuffled(finds):
 def test_a_find_on_an_eval_problem_is_refused(recipe, finds):
     """By every recipe: also by those that would not train on it."""
     (problem,) = CORPUS.sample(1, split="eval", seed=4)
-    with pytest.raises(UsageError, match=f"a find on problem {problem.id} of the eval split cannot be trained on"):
+    with pytest.raises(UsageError, match=f"a response to problem {problem.id} of the eval split cannot be trained on"):
         made(recipe, [*finds, Item(problem, "x")])
     refuse_eval(finds)
 

@@ -21,6 +21,7 @@ JUDGE_SOURCE = "def grade(question, response):\n    return (len(response) % 7) /
 
 #: How each entry of `JUDGES` is opened here; those with a model get the tiny one.
 SPECS = {
+    "ensemble": "ensemble:duel",
     "referee": "referee:adapter=adapter",
     "smollm2": "smollm2",
     "hf": "hf:model",
@@ -46,6 +47,10 @@ def spec(request, folder, tiny, as_smollm2, problems):
         tiny.tokenizer.save_pretrained(folder / "model")
     elif request.param == "referee":
         tiny.retrain(clean_examples(problems[:1], default_rng(0)), Recipe(layers=1, rank=2), folder / "adapter")
+    elif request.param == "ensemble":
+        first = {"judge": "smollm2", "fingerprint": open_judge("smollm2").fingerprint, "recipe": {"threshold": None}}
+        (folder / "duel").mkdir()
+        (folder / "duel" / "config.json").write_text(json.dumps({"identity": first}))
     elif request.param == "python":
         (folder / "hw_conformance.py").write_text(JUDGE_SOURCE)
     return SPECS[request.param]
@@ -176,8 +181,8 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("reffere", "no judge is named 'reffere'; did you mean referee?"),
         ("smollm", "no judge is named 'smollm'; did you mean smollm2?"),
         ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted:?"),
-        ("", "no judge is named ''; known: hf:, planted:, python:, referee, smollm2"),
-        ("gpt", "no judge is named 'gpt'; known: hf:, planted:, python:, referee, smollm2"),
+        ("", "no judge is named ''; known: ensemble:, hf:, planted:, python:, referee, smollm2"),
+        ("gpt", "no judge is named 'gpt'; known: ensemble:, hf:, planted:, python:, referee, smollm2"),
         ("hf", "judge 'hf' is incomplete; write hf:NAME"),
         ("planted:", "judge 'planted:' is incomplete; write planted:NAME"),
         ("python:threshold=0.5", "judge 'python:threshold=0.5' is incomplete; write python:NAME"),

@@ -140,7 +140,7 @@ def test_hostile_text_does_nothing(hostile: CollapseSummary) -> None:
 def test_the_command_makes_the_same_run(summary: CollapseSummary, hostile: CollapseSummary) -> None:
     assert command(summary) == (
         "hoodwink collapse --judge planted:echo --corpus arithmetic --problems 24 --exam 24 --steps 6 --batch 24 "
-        "--every 2 --length 3 --vocabulary 32 --lr 4.0 --choice-lr 0.5 --bonus 0.0 --gather 4 --seed 2"
+        "--every 2 --length 3 --vocabulary 32 --lr 4.0 --choice-lr 1.0 --bonus 0.0 --gather 4 --seed 2"
     )
     assert command(hostile) is None
     assert "no name on the command line" in render(hostile)
