@@ -10,7 +10,6 @@ from hoodwink.corpora.oracles import open_oracle
 from hoodwink.fuzz.duel import duel
 from hoodwink.fuzz.rounds import EVAL, TRAIN, folder_of
 from hoodwink.fuzz.run import Run, items_of
-from hoodwink.judges.hardening import RECIPES, changed
 from hoodwink.judges.judge import ask, open_judge
 
 pytestmark = pytest.mark.slow
@@ -18,9 +17,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def fought(tmp_path_factory):
-    """Two rounds by the referee, with few clean responses to measure it on and to train on."""
+    """Two rounds by the referee, with few clean responses to measure it on."""
     settings = {"problems": 3, "train_problems": 6, "budget": 60, "held_out_problems": 2, "held_out_budget": 30}
-    settings |= {"seeds": 1, "shrink_budget": 20, "recipe": changed(RECIPES["replay"], clean=16, epochs=3)}
+    settings |= {"seeds": 1, "shrink_budget": 20}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hoodwink.fuzz.arena.CLEAN", 10)
         return duel("referee", rounds=2, out=tmp_path_factory.mktemp("duel") / "run", **settings)
