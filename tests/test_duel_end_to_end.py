@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def fought(tmp_path_factory):
     """Two rounds by the referee, with few clean responses to measure it on."""
-    settings = {"problems": 3, "train_problems": 6, "budget": 60, "held_out_problems": 2, "held_out_budget": 30}
+    settings = {"problems": 2, "train_problems": 4, "budget": 30, "held_out_problems": 1, "held_out_budget": 10}
     settings |= {"seeds": 1, "shrink_budget": 20}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hoodwink.fuzz.arena.CLEAN", 10)
