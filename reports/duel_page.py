@@ -163,15 +163,7 @@ def command(duel: DuelSummary) -> str | None:
     words += ["--rounds", str(max(len(duel.rounds), 1)), "--recipe", settings["recipe"]["name"]]
     for option in ("attacks", "train_attacks", "held_out"):
         words += [f"--{option.replace('_', '-')}", ",".join(settings[option])]
-    for option in (
-        "problems",
-        "train_problems",
-        "seeds",
-        "held_out_problems",
-        "budget",
-        "held_out_budget",
-        "shrink_budget",
-    ):
+    for option in NUMBERS:
         words += [f"--{option.replace('_', '-')}", str(settings[option])]
     recipe = settings["recipe"]
     words += [
