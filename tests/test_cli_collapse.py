@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from hoodwink.cli import run as cli
+from hoodwink.commands.options import LESSONS
 from hoodwink.fuzz.collapse import Training
-from hoodwink.options import LESSONS
 
 SMALL = ["--steps", "4", "--batch", "16", "--every", "2", "--length", "3", "--vocabulary", "32", "--gather", "4"]
 Called = tuple[int, str, str]

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 #: A part may import the parts before it, never one after it.
-ORDER = ["corpora", "judges", "fuzz", "reports"]
+ORDER = ["corpora", "judges", "fuzz", "reports", "commands"]
 TOP = len(ORDER)
 
 #: Folders that hold no part of the package.

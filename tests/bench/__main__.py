@@ -20,12 +20,11 @@ import hoodwink
 import overhead
 import plain
 import torch
+import training
 import transformers
 from rich.console import Console
 from rich.table import Table
 from workloads import WORKLOADS
-
-import training
 
 PARTS = ("engine", "agreement", "training", "startup", "memory", "overhead")
 

@@ -12,15 +12,13 @@ from cyclopts.validators import Number
 from .options import (
     LESSONS,
     NO_LIMITS,
+    NO_OPENING,
     NO_RETRAINING,
-    Device,
-    Dtype,
     Lessons,
     Limits,
+    Opening,
     Out,
     Retraining,
-    Threads,
-    Threshold,
     constraints,
     names,
     open_named,
@@ -55,10 +53,7 @@ def duel(
     goal: Annotated[Literal["accept", "acclaim"], Parameter(help="Level of find that ends a search.")] = "accept",
     training: Annotated[Retraining, Parameter(name="*")] = NO_RETRAINING,
     limits: Annotated[Limits, Parameter(name="*")] = NO_LIMITS,
-    threshold: Threshold = None,
-    device: Device = None,
-    dtype: Dtype = None,
-    threads: Threads = None,
+    opening: Annotated[Opening, Parameter(name="*")] = NO_OPENING,
     out: Out = None,
 ) -> int:
     """Attack a judge, retrain it on what fooled it, attack again: does hardening help, or only move the hole?
@@ -68,13 +63,13 @@ def duel(
 
         hoodwink duel --rounds 2 --recipe all --out runs/recipes
     """
-    from .fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
-    from .fuzz.duel import duel as call
-    from .fuzz.recipes import compare_recipes
-    from .reports.progress import DuelProgress
+    from ..fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
+    from ..fuzz.duel import duel as call
+    from ..fuzz.recipes import compare_recipes
+    from ..reports.progress import DuelProgress
 
     chosen = recipes(recipe, training)
-    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    judging = open_named(judge, opening)
     settings = {
         "rounds": rounds,
         "attacks": names(attacks),
@@ -115,10 +110,7 @@ def collapse(
     ] = None,
     course: Annotated[Lessons, Parameter(name="*")] = LESSONS,
     seed: Annotated[int, Parameter(help="Fixes problems, vocabulary and all that is drawn.")] = 0,
-    threshold: Threshold = None,
-    device: Device = None,
-    dtype: Dtype = None,
-    threads: Threads = None,
+    opening: Annotated[Opening, Parameter(name="*")] = NO_OPENING,
     out: Out = None,
 ) -> int:
     """Train a policy on a judge's score alone, and show what becomes of its answers.
@@ -132,11 +124,11 @@ def collapse(
 
         hoodwink collapse --policy smollm2 --batch 32 --steps 200    (needs pip install "hoodwink[rl]")
     """
-    from .fuzz.collapse import Training
-    from .fuzz.collapse import collapse as call
-    from .reports.progress import CollapseProgress
+    from ..fuzz.collapse import Training
+    from ..fuzz.collapse import collapse as call
+    from ..reports.progress import CollapseProgress
 
-    judging = open_named(judge, threshold=threshold, device=device, dtype=dtype, threads=threads)
+    judging = open_named(judge, opening)
     training = Training(**asdict(course))
     with CollapseProgress(errors()) as display:
         run = call(
@@ -170,9 +162,9 @@ def train(
     Example:
         hoodwink train --out runs/my-referee && hoodwink attack --judge referee:adapter=runs/my-referee
     """
-    from .judges.examples import Recipe
-    from .judges.training import train as call
-    from .reports.progress import TrainProgress
+    from ..judges.examples import Recipe
+    from ..judges.training import train as call
+    from ..reports.progress import TrainProgress
 
     recipe = Recipe(problems=problems, epochs=epochs, lr=lr, rank=rank, layers=layers, seed=seed)
     with TrainProgress(errors()) as display:
@@ -204,10 +196,10 @@ def harden(
 
         hoodwink harden runs/harvest --out runs/hard && hoodwink attack --judge referee:adapter=runs/hard --attacks auto
     """
-    from .fuzz.run import items_of, load_run
-    from .judges.examples import Recipe
-    from .judges.training import harden as call
-    from .reports.progress import TrainProgress
+    from ..fuzz.run import items_of, load_run
+    from ..judges.examples import Recipe
+    from ..judges.training import harden as call
+    from ..reports.progress import TrainProgress
 
     recipe = Recipe(problems=problems, epochs=epochs, lr=lr, seed=seed)
     items = items_of(load_run(run))[:finds]

@@ -10,9 +10,21 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command on it goes on where it stopped.")]
-Threshold = Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")]
-Device = Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")]
-Dtype = Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How the judge is opened; what is not given is its own."""
+
+    threshold: Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")] = None
+    device: Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")] = None
+    dtype: Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")] = None
+    threads: Annotated[
+        int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
+    ] = None
+
+
+NO_OPENING = Opening()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +64,19 @@ class Lessons:
 
 
 LESSONS = Lessons()
-Threads = Annotated[
-    int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
-]
 
 
-def open_named(spec: str, **options: Any) -> Any:
+def open_named(spec: str, opening: Opening) -> Any:
     """The judge of that name, with the options that were given."""
-    from .judges.judge import open_judge
+    from ..judges.judge import open_judge
 
-    return open_judge(spec, **{name: value for name, value in options.items() if value is not None})
+    return open_judge(spec, **{name: value for name, value in asdict(opening).items() if value is not None})
 
 
 def constraints(limits: Limits) -> Any:
     """The constraints that were asked for on the command line."""
-    from .fuzz.constraints import Constraints
-    from .fuzz.kinds import KINDS
+    from ..fuzz.constraints import Constraints
+    from ..fuzz.kinds import KINDS
 
     asked = asdict(limits)
     asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
@@ -101,7 +110,7 @@ def names(given: str) -> list[str]:
 
 def recipes(given: str, training: Retraining) -> Any:
     """The recipes of a duel by their names (`all` for every one), trained as was asked for."""
-    from .judges.hardening import RECIPES, changed, open_hardening
+    from ..judges.hardening import RECIPES, changed, open_hardening
 
     chosen = list(RECIPES) if given.strip() == "all" else names(given)
     return [changed(open_hardening(name), **asdict(training)) for name in chosen]

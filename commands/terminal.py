@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -22,11 +23,16 @@ def errors() -> Any:
 
 def show_and_report(run: Any) -> int:
     """Print a run's results and write its report."""
-    from .reports.text import write
-    from .reports.views import report as write_report
-    from .reports.views import view_of
+    from ..reports.text import write
+    from ..reports.views import report as write_report
+    from ..reports.views import view_of
 
     view = view_of(run)
     write(output(), view.text(view.summarise(run)))
     print(f"run     {run.folder}\nreport  {write_report(run)}")
     return 0
+
+
+def print_json(value: Any) -> None:
+    """Print what other programs read."""
+    print(json.dumps(value, indent=2, ensure_ascii=True))
