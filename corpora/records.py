@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Split = Literal["train", "eval"]
 SplitChoice = Literal["train", "eval", "all"]
@@ -171,6 +171,14 @@ class Trial:
         return self.verdict.accepted and self.truth is Truth.WRONG
 
 
+class Weight(NamedTuple):
+    """A piece of a text, and what the judge says of the text without it; None where that could not be read or asked."""
+
+    piece: str
+    score: float | None
+    margin: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Find:
     """A trial that fools the judge, confirmed by scoring it again alone.
@@ -184,6 +192,8 @@ class Find:
         alone: the verdict when scored again in a batch of one.
         shrunk: the smallest form that still fools; the response itself until shrinking is done.
         shrunk_score: the judge's score of `shrunk`, scored alone.
+        shrunk_margin: its margin.
+        tokens: the pieces of `shrunk` in order, each with what the judge says without it; empty where nobody asked.
         minimal: no single character can be dropped from `shrunk` without losing the find.
         lineage: texts and operators from the attack's start to the response, oldest first.
         seed: the seed of its cell.
@@ -197,6 +207,8 @@ class Find:
     alone: Verdict
     shrunk: str
     shrunk_score: float
+    shrunk_margin: float
     minimal: bool = False
+    tokens: tuple[Weight, ...] = ()
     lineage: tuple[tuple[str, str], ...] = field(default=())
     seed: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from ..corpora.records import Candidate, Find, Level, Problem, Trial, Truth
 from .attacks import Attack, Lessons, Proposals
+from .attribution import MOST, Attribution
 from .cells import Cell
 from .commons import Commons
 from .gate import Answer, Ask, Gate
 from .kinds import kind_of
+from .lines import find_line
 from .objective import GOAL_LEVELS, Objective
 from .pool import Pool
 from .shrinker import Shrinker
@@ -41,7 +43,7 @@ class Progress:
     Attributes:
         done: search cells that have ended, of `cells`.
         fooled: of them, those with a find.
-        shrinking: finds being shrunk.
+        shrinking: finds being shrunk or weighed.
         asked: verdicts asked of the judge by this process.
         replayed: verdicts taken from an earlier, interrupted try.
         seconds: since this process began to attack.
@@ -88,7 +90,18 @@ class Shrink:
     search: Search
 
 
-Unit = Search | Learn | Shrink
+@dataclass(slots=True)
+class Weigh:
+    """A cell that leaves out each token of a shrunk find."""
+
+    cell: Cell
+    attribution: Attribution
+    find: Find
+    number: int
+    search: Search
+
+
+Unit = Search | Learn | Shrink | Weigh
 
 
 class Campaign:
@@ -149,7 +162,7 @@ class Campaign:
             waiting = chain(*map(self._apply, learned), waiting)
             asked, replayed = self.gate.asked, self.gate.replayed
             elapsed = time.monotonic() - started
-            shrinking = sum(isinstance(unit, Shrink) for unit in active)
+            shrinking = sum(isinstance(unit, Shrink | Weigh) for unit in active)
             self.report(Progress(self._done, self.total, self._fooled, shrinking, asked, replayed, elapsed))
 
     def _cells(self) -> Iterator[Search | Learn]:
@@ -242,10 +255,10 @@ class Campaign:
     def _share(self, active: Sequence[Unit], parts: Sequence[Sequence[Answer]]) -> None:
         """Let learners see what is new, before any cell goes on.
 
-        Shrinking is paid for apart and teaches nothing; nor does what is not proved wrong, which can be no find.
+        Shrinking and weighing are paid for apart and teach nothing; nor does what is not proved wrong: it can be no find.
         """
         for unit, answers in zip(active, parts, strict=True):
-            if isinstance(unit, Shrink):
+            if isinstance(unit, Shrink | Weigh):
                 continue
             by_problem: dict[str, list[Trial]] = {}
             for answer in answers[: unit.cell.new]:
@@ -294,6 +307,7 @@ class Campaign:
             alone=answer.trial.verdict,
             shrunk=trial.text,
             shrunk_score=answer.trial.verdict.score,
+            shrunk_margin=answer.trial.margin,
             lineage=tuple(self.store.lineage(search.cell.number, trial.text)),
             seed=search.seed,
         )
@@ -317,7 +331,9 @@ class Campaign:
                 continue
             self.store.end_cell(unit.cell.number, unit.cell.state, unit.cell.queries, unit.cell.error)
             if isinstance(unit, Shrink):
-                self._finish(unit)
+                going += self._finish(unit)
+            elif isinstance(unit, Weigh):
+                self._save(unit.number, unit.search, replace(unit.find, tokens=unit.attribution.weights))
             elif isinstance(unit, Learn):
                 going.append(unit)
             else:
@@ -325,17 +341,29 @@ class Campaign:
                 self._fooled += bool(unit.found)
         return going
 
-    def _finish(self, shrink: Shrink) -> None:
-        """Keep the smallest form that also holds alone; the find itself is known to."""
+    def _finish(self, shrink: Shrink) -> list[Weigh]:
+        """Keep the smallest form that also holds alone; the find itself is known to. Then its tokens are weighed."""
         problem = shrink.find.trial.item.problem
         for text in reversed(shrink.shrinker.fooling):
             candidate = Candidate(text, shrink.search.attack, "shrink")
             trial = self.gate.consider([Ask(problem, candidate, repeat=1)])[0].trial
             if shrink.shrinker.fools(trial):
                 minimal = shrink.shrinker.minimal and text == shrink.shrinker.smallest
-                find = replace(shrink.find, shrunk=text, shrunk_score=trial.verdict.score, minimal=minimal)
+                score, margin = trial.verdict.score, trial.margin
+                find = replace(shrink.find, shrunk=text, shrunk_score=score, shrunk_margin=margin, minimal=minimal)
                 self._save(shrink.number, shrink.search, find)
-                return
+                return [self._weigh(shrink, find)] if text else []
+        return []
+
+    def _weigh(self, shrink: Shrink, find: Find) -> Weigh:
+        """A cell that finds out which tokens of a shrunk find carry it."""
+        search = shrink.search
+        attribution = Attribution(find.shrunk, search.attack, self.sight.cut)
+        problem = find.trial.item.problem
+        cell = self._new_cell(
+            problem, attribution.steps(), MOST, search.attack, search.seed, "weigh", refuse=self._refuse
+        )
+        return Weigh(cell, attribution, find, shrink.number, search)
 
     def _save(self, number: int, search: Search, find: Find) -> None:
         self.store.set_find(
@@ -365,31 +393,3 @@ def _tried(learned: Cell, target: Target, attack: str) -> Proposals:
         raise TypeError(f"an attack over a corpus must return a list of texts, not {texts!r:.40}")
     for rank, text in enumerate(texts, 1):
         yield [Candidate(target.place(text, append=False), attack, f"learned {rank}")]
-
-
-def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:
-    """A find as a line of `finds.jsonl`."""
-    trial = find.trial
-    problem = trial.item.problem
-    return {
-        "problem": problem.id,
-        "family": problem.family,
-        "question": problem.question,
-        "reference": problem.reference,
-        "response": trial.text,
-        "shrunk": find.shrunk,
-        "shrunk_score": find.shrunk_score,
-        "minimal": find.minimal,
-        "score": trial.verdict.score,
-        "margin": trial.verdict.margin,
-        "alone": asdict(find.alone),
-        "level": find.level,
-        "kind": find.kind,
-        "attack": attack,
-        "op": trial.candidate.op,
-        "queries": find.queries,
-        "proof": find.proof,
-        "lineage": [list(step) for step in find.lineage],
-        "judge": judge,
-        "seed": find.seed,
-    }

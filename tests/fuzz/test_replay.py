@@ -89,7 +89,7 @@ def stored(folder):
 
 def test_the_straight_run_learns_and_finds(straight):
     cells, trials, finds, saved = everything(straight[0])
-    assert {role for *_, role, _, _, _ in cells} == {"search", "learn", "shrink"}
+    assert {role for *_, role, _, _, _ in cells} == {"search", "learn", "shrink", "weigh"}
     assert {f["attack"] for f in finds} == {"auto", "surrogate", "elites"}
     ops = {op for _, _, op, *_ in trials}
     assert ops >= {"known", "start", "race", "learned 1", "breed", "given", "shrink"}
@@ -199,6 +199,7 @@ def test_seeds_learn_apart(tmp_path):
     """What one seed's cells learn is unknown to another's: each seed's trials are those of a run of it alone."""
     two = everything(call(Steady(), tmp_path / "two", attacks=["auto"], seed=0, seeds=2))
     cells = {number: seed for number, _, _, seed, role, *_ in two[0] if role == "search"}
-    one = call(Steady(), tmp_path / "one", attacks=["auto"], seed=0)
-    alone = [row[2:7] for row in everything(one)[1] if row[2] != "shrink"]
+    one = everything(call(Steady(), tmp_path / "one", attacks=["auto"], seed=0))
+    searches = {number for number, _, _, _, role, *_ in one[0] if role == "search"}
+    alone = [row[2:7] for row in one[1] if row[0] in searches]
     assert [row[2:7] for row in two[1] if cells.get(row[0]) == 0] == alone
