@@ -34,6 +34,12 @@ class Corpus(Protocol):
         ...
 
 
+def sample_up_to(corpus: Corpus, n: int, *, split: SplitChoice, seed: int) -> list[Problem]:
+    """`n` problems of a split, or all of fewer."""
+    size = corpus.size(split)
+    return corpus.sample(n if size is None else min(n, size), split=split, seed=seed)
+
+
 def open_corpus(spec: str) -> Corpus:
     """The corpus that a name stands for: `arithmetic`, `arithmetic:families=sums+clock`, `file:PATH`.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from ..corpora.corpus import Corpus
+from ..corpora.corpus import Corpus, sample_up_to
 from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
 from ..corpora.records import Problem, Split
@@ -89,8 +89,7 @@ class Plan:
     @cached_property
     def clean(self) -> list[Problem]:
         """The problems on whose known responses every judge is measured."""
-        size = self.corpus.size("eval")
-        return self.corpus.sample(CLEAN if size is None else min(CLEAN, size), split="eval", seed=CLEAN_SEED)
+        return sample_up_to(self.corpus, CLEAN, split="eval", seed=CLEAN_SEED)
 
     def check(self) -> None:
         """Find out what would fail in a later round before the first begins.

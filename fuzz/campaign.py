@@ -255,7 +255,7 @@ class Campaign:
     def _share(self, active: Sequence[Unit], parts: Sequence[Sequence[Answer]]) -> None:
         """Let learners see what is new, before any cell goes on.
 
-        Shrinking and weighing are paid for apart and teach nothing; nor does what is not proved wrong: it can be no find.
+        Shrinking and weighing are paid for apart and teach nothing; nor does what is not proved wrong.
         """
         for unit, answers in zip(active, parts, strict=True):
             if isinstance(unit, Shrink | Weigh):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,10 @@ from ..corpora.corpus import Corpus, open_corpus
 from ..corpora.errors import UsageError
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Candidate, Item, Problem, Truth
-from ..judges.ensemble import Ensemble
+from ..judges.ensemble import Ensemble, judge_folder
 from ..judges.examples import Example
 from ..judges.hardening import Hardening, NothingToTrainOnError, open_hardening, training_set
-from ..judges.judge import Cuts, Forgets, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
+from ..judges.judge import Forgets, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure
 from .arena import Plan
 from .attacks import Attack, Proposals, open_attack
@@ -38,15 +39,15 @@ from .campaign import Progress
 from .constraints import Constraints
 from .gate import Ask, Gate
 from .objective import Goal
-from .rounds import EVAL, HELD_OUT, TRAIN, Look, Round, Rounds, folder_of, judge_folder
+from .rounds import EVAL, HELD_OUT, TRAIN, Look, Round, Rounds, folder_of
 from .run import Run, attack, default_name, read_finds, versions
-from .settings import check_counts, check_numbers, distinct, known_goal
+from .settings import check_counts, check_numbers, distinct, known_goal, own_proposer
 from .store import Store, write_atomically
 from .strings import drawn_edits, edited
-from .target import cut_plainly
+from .target import cut_by
 
 if TYPE_CHECKING:
-    from ..judges.proposer import Proposer
+    pass
 
 #: What a judge was trained on, beside its weights.
 EXAMPLES_FILE = "examples.jsonl"
@@ -84,7 +85,7 @@ class Duel:
         self.rounds = Rounds.create(store)
         self.watch = watch
         self.oracle = open_oracle(plan.corpus.oracle)
-        self.proposer = _proposer_of(plan.judge)
+        self.proposer = own_proposer(plan.judge)
         self._made: dict[int, TrainableJudge] = {1: plan.judge}
         self._seconds: dict[str, float] = {}
 
@@ -167,7 +168,7 @@ class Duel:
                 finds,
                 self.plan.corpus,
                 rng,
-                pieces=first.pieces() if isinstance(first, HasPieces) else (),
+                pieces=self._pieces,
                 writer=self.proposer if recipe.truncated else None,
             )
             before = first if recipe.start == "first" else self._member(number - 1)
@@ -273,8 +274,7 @@ class Duel:
 
     def _copies(self, number: int) -> list[Ask]:
         """A round's finds with a token or two drawn anew, put in or taken out: the same for every judge."""
-        first = self.plan.judge
-        pieces = first.pieces() if isinstance(first, HasPieces) else ()
+        pieces = self._pieces
         asks = []
         for place, ask in enumerate(self._asks(number)):
             rng = np.random.default_rng([self.plan.seed, number, place, 2])
@@ -286,9 +286,14 @@ class Duel:
                     asks.append(Ask(ask.problem, Candidate(copy, ask.candidate.attack, "copy", text)))
         return asks
 
+    @cached_property
+    def _pieces(self) -> Sequence[str]:
+        """The first judge's tokens as texts; none where it has none."""
+        first = self.plan.judge
+        return first.pieces() if isinstance(first, HasPieces) else ()
+
     def _cut(self, text: str) -> Sequence[str]:
-        judge = self.plan.judge
-        return judge.cut(text) if isinstance(judge, Cuts) else cut_plainly(text)
+        return cut_by(self.plan.judge, text)
 
     def _looks(self, number: int) -> tuple[Look, ...]:
         texts = [find["response"] for find in self._finds(number)]
@@ -298,8 +303,9 @@ class Duel:
     def _look_back(self, last: int) -> None:
         """Show every judge what was found on later ones."""
         for number in range(1, last):
-            asks = [ask for n in range(number + 1, last + 1) for ask in self._asks(n)]
-            if asks and self.store.get(f"looked back {number}") != last:
+            if self.store.get(f"looked back {number}") == last:
+                continue
+            if asks := [ask for n in range(number + 1, last + 1) for ask in self._asks(n)]:
                 with self._stage(number, "look back"):
                     Gate(self.judge(number), self.oracle, self.store).consider(asks)
                 self.store.put(f"looked back {number}", last)
@@ -367,15 +373,6 @@ def duel(
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
         Duel(plan, store, watch or Watch()).run()
     return Run(folder)
-
-
-def _proposer_of(judge: Judge) -> Proposer | None:
-    """A judge's own language model; torch stays unloaded where it has none."""
-    if not hasattr(judge, "model"):
-        return None
-    from ..judges.proposer import proposer_of
-
-    return proposer_of(judge)
 
 
 def _line(example: Example) -> str:

@@ -107,8 +107,3 @@ class Rounds:
 def folder_of(duel: Path, number: int, part: str) -> Path:
     """The folder of one of a round's runs."""
     return duel / "rounds" / str(number) / part
-
-
-def judge_folder(duel: Path, number: int) -> Path:
-    """The folder of the judge that a round attacks; round 1 has none."""
-    return duel / "judges" / f"round-{number}"

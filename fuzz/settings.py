@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..corpora.corpus import Corpus, open_corpus
+from ..corpora.corpus import Corpus, open_corpus, sample_up_to
 from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
 from ..corpora.records import Problem, SplitChoice
@@ -74,7 +74,7 @@ class Settings:
         Raises:
             UsageError: an attack needs what the judge or the proposer does not have.
         """
-        sight = Sight(self.judge, proposer=self._proposer(), constraints=self.constraints, budget=self.budget.search)
+        sight = Sight(self.judge, proposer=self._proposed(), constraints=self.constraints, budget=self.budget.search)
         for attack in self.attacks:
             if why := sight.lacks(attack.kind):
                 raise UsageError(f"attack {attack.name} {why}; or leave the attack out")
@@ -85,14 +85,23 @@ class Settings:
             )
         return sight
 
-    def _proposer(self) -> Proposer | None:
-        if not isinstance(self.proposer, str | None):
+    def _proposed(self) -> Proposer | None:
+        if self.proposer is None:
+            return own_proposer(self.judge)
+        if not isinstance(self.proposer, str):
             return self.proposer
-        if self.proposer is None and not hasattr(self.judge, "model"):
-            return None  # a judge without a model has no use for torch either
-        from ..judges.proposer import open_proposer, proposer_of
+        from ..judges.proposer import open_proposer
 
-        return proposer_of(self.judge) if self.proposer is None else open_proposer(self.proposer)
+        return open_proposer(self.proposer)
+
+
+def own_proposer(judge: Judge) -> Proposer | None:
+    """A judge's own language model; one without a model has no use for torch either."""
+    if not hasattr(judge, "model"):
+        return None
+    from ..judges.proposer import proposer_of
+
+    return proposer_of(judge)
 
 
 def digest_of_problems(problems: Sequence[Problem]) -> str:
@@ -151,9 +160,7 @@ def to_learn_on(source: Corpus, attacked: Sequence[Problem], attacks: Sequence[A
     names = [a.name for a in attacks if a.kind is CorpusTarget]
     if not names:
         return []
-    size = source.size("train")
-    wanted = LEARN + len(attacked)
-    drawn = source.sample(wanted if size is None else min(wanted, size), split="train", seed=seed)
+    drawn = sample_up_to(source, LEARN + len(attacked), split="train", seed=seed)
     left = [p for p in drawn if p.id not in {a.id for a in attacked}][:LEARN]
     if not left:
         raise UsageError(

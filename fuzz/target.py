@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,11 @@ FREE = Constraints()
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 _CUTS = re.compile(r" ?\w+| ?[^\w\s]|\s")
+
+
+def cut_by(judge: Judge, text: str) -> Sequence[str]:
+    """A text cut into a judge's tokens, or plainly where it does not say how."""
+    return judge.cut(text) if isinstance(judge, Cuts) else cut_plainly(text)
 
 
 def cut_plainly(text: str) -> list[str]:
@@ -173,9 +178,7 @@ class Sight:
         self._own = len(own)
         self._allowed = [i for i, piece in enumerate(own) if self.constraints.allows_piece(piece)]
         self.pieces = [own[i] for i in self._allowed]
-        self.cut: Callable[[str], Sequence[str]] = lru_cache(1 << 14)(
-            judge.cut if isinstance(judge, Cuts) else cut_plainly
-        )
+        self.cut: Callable[[str], Sequence[str]] = lru_cache(1 << 14)(partial(cut_by, judge))
         if not self.pieces:
             raise UsageError("the constraints leave no token to build responses from; forbid less")
 

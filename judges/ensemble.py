@@ -16,7 +16,7 @@ from .judge import Cuts, Forgets, HasPieces, Judge, TrainableJudge, ask, batch_o
 Aggregate = Literal["min", "mean"]
 
 #: Where a duel keeps what it trained.
-JUDGES_FOLDER = "judges"
+_FOLDER, _ROUND = "judges", "round-"
 
 
 class Ensemble:
@@ -85,6 +85,11 @@ class Ensemble:
         return Verdict(sigmoid(odds), margin, margin >= 0)
 
 
+def judge_folder(duel: Path, number: int) -> Path:
+    """The folder of the judge that a round of a duel attacks; round 1 has none."""
+    return duel / _FOLDER / f"{_ROUND}{number}"
+
+
 def from_folder(
     folder: str,
     *,
@@ -106,8 +111,8 @@ def from_folder(
         identity = json.loads((Path(folder) / "config.json").read_text("utf-8"))["identity"]
         first, own = identity["judge"], identity["recipe"]["threshold"]
         kept = sorted(
-            (int(f.name.removeprefix("round-")), f)
-            for f in (Path(folder) / JUDGES_FOLDER).glob("round-*")
+            (int(f.name.removeprefix(_ROUND)), f)
+            for f in (Path(folder) / _FOLDER).glob(f"{_ROUND}*")
             if (f / "training.json").is_file()
         )
     except (OSError, ValueError, LookupError, TypeError) as error:

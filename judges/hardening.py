@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ..corpora.corpus import Corpus
+from ..corpora.corpus import Corpus, sample_up_to
 from ..corpora.errors import UsageError
 from ..corpora.names import nearest
 from ..corpora.oracles import Oracle, open_oracle
@@ -135,8 +135,7 @@ def training_set(
     """
     refuse_eval(finds)
     drawn = max(recipe.clean, recipe.truncated, 1)
-    size = corpus.size("train")
-    problems = corpus.sample(drawn if size is None else min(drawn, size), split="train", seed=int(rng.integers(2**31)))
+    problems = sample_up_to(corpus, drawn, split="train", seed=int(rng.integers(2**31)))
     oracle = open_oracle(corpus.oracle)
     examples = clean_examples(problems[: recipe.clean], rng)
     if recipe.finds:
