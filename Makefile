@@ -22,7 +22,7 @@ PEERS_BIN := .venv-peers/bin
 PEERS_READY := .venv-peers/ready
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup browser demo duel collapse test quick lint bench bench-search bench-peers bench-peers-setup clean
+.PHONY: setup browser demo screenshot duel collapse test quick lint bench bench-search bench-peers bench-peers-setup clean
 
 setup: $(READY)
 
@@ -52,6 +52,10 @@ duel: $(READY)
 # A policy trained on the referee's score until nothing that it says is right; about six minutes.
 collapse: $(READY)
 	$(BIN)/hoodwink collapse --judge referee --seed 0 --out runs/collapse
+
+# The picture in the README; the demo's report is what it shows.
+screenshot: browser demo
+	$(BIN)/python tests/browser/screenshot.py runs/demo/report.html docs/report.png
 
 test: $(READY) browser lint
 	$(BIN)/python -m pytest -q
