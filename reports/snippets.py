@@ -23,7 +23,7 @@ def as_test(find: Mapping[str, Any], judge: str | None = None) -> str:
     """A find (a line of `finds.jsonl`) as a pytest module of one test: the judge must reject its shrunk form.
 
     `judge` is the name of the judge to ask; without one the test asks for the plugin's fixture, so that
-    `pytest --hoodwink-judge NAME` decides. The text is ASCII and ends with a newline; the same find gives the same text.
+    `pytest --hoodwink-judge NAME` decides. The text is ASCII and ends with a newline; same find, same text.
     """
     return f"import hoodwink\n\n\n{as_function(find, judge)}"
 
@@ -32,13 +32,11 @@ def as_function(find: Mapping[str, Any], judge: str | None = None) -> str:
     """The test alone, without the import."""
     asked, parameter = (FIXTURE, f"{FIXTURE}: hoodwink.Judge") if judge is None else (literal(judge, 8), "")
     values = {"question": find["question"], "reference": find["reference"], "response": find["shrunk"]}
-    arguments = [f"{name}={literal(value, 8)},\n" for name, value in values.items()]
+    lines = [asked, *(f"{name}={literal(value, 8)}" for name, value in values.items())]
+    arguments = "".join(f"        {line},\n" for line in lines)
     return (
-        f"def test_{name_of(find)}({parameter}) -> None:\n"
-        f"{docstring(find['proof'])}"
-        "    hoodwink.assert_rejects(\n"
-        + "".join(f"        {line}" for line in [f"{asked},\n", *arguments])
-        + "    )\n"
+        f"def test_{name_of(find)}({parameter}) -> None:\n{docstring(find['proof'])}"
+        f"    hoodwink.assert_rejects(\n{arguments}    )\n"
     )
 
 
