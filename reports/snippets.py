@@ -49,9 +49,9 @@ def name_of(find: Mapping[str, Any]) -> str:
 
 
 def digest_of(find: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that tell finds apart: of the problem and the response as it was found."""
+    """Ten hexadecimal digits that tell finds apart: of the problem and the response as it was found."""
     parts = "\x1f".join([find["problem"], find["response"]])
-    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def docstring(text: str, indent: int = 4) -> str:

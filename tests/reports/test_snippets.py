@@ -57,7 +57,7 @@ def parts(code: str) -> tuple[ast.FunctionDef, ast.Call]:
 def test_a_find_is_a_test_that_reads_well() -> None:
     assert as_test(FIND, "referee") == (
         "import hoodwink\n\n\n"
-        "def test_near_miss_openers_b14040fc() -> None:\n"
+        "def test_near_miss_openers_b14040fcb5() -> None:\n"
         '    """no final answer: the reference 42 stands nowhere in the response"""\n'
         "    hoodwink.assert_rejects(\n"
         '        "referee",\n'
