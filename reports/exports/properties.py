@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...corpora.errors import UsageError
-from ..snippets import literal, name_of
+from ..snippets import WIDTH, literal, name_of
 from .picking import Case, Forms, Picked, Text
 from .suite import problem_name
 from .writing import as_python
@@ -35,8 +35,11 @@ def _problem(case: Case) -> str:
 
 def _example(text: Text) -> str:
     """A decorator with a find."""
-    item = f'Item(PROBLEMS["{problem_name(text.case.problem)}"], {literal(text.text)})'
-    return f"# {name_of(text.case.find)}-{text.form}\n@example(item={item})\n"
+    name = problem_name(text.case.problem)
+    code = f'@example(item=Item(PROBLEMS["{name}"], {literal(text.text)}))\n'
+    if "\n" in code[:-1] or len(code) > WIDTH:
+        code = f'@example(\n    item=Item(\n        PROBLEMS["{name}"],\n        {literal(text.text, 8)},\n    )\n)\n'
+    return f"# {name_of(text.case.find)}-{text.form}\n{code}"
 
 
 def _code(judge: str, problems: str, examples: str) -> str:

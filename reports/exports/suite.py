@@ -64,6 +64,6 @@ def _problem(texts: Sequence[Text]) -> dict[str, Any]:
 
 
 def problem_name(problem: Problem) -> str:
-    """What a problem is called in tests: its family, and part of its hash. An identifier of ASCII."""
+    """What a problem is called in tests: its family, and part of its hash, in small letters, digits and `_`."""
     family = re.sub(r"[^a-z0-9]+", "_", problem.family.lower()).strip("_")[:24]
     return "_".join(filter(None, [family, problem.id[:10]]))
