@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .judges.judge import Judge
     from .judges.judge import open_judge as judge
     from .judges.training import train
+    from .reports.exports import export
     from .reports.views import report, summarise
 
 _LAZY = {
@@ -49,6 +50,7 @@ _LAZY = {
     "collapse": "fuzz.collapse:collapse",
     "corpus": "corpora.corpus:open_corpus",
     "duel": "fuzz.duel:duel",
+    "export": "reports.exports:export",
     "judge": "judges.judge:open_judge",
     "load_run": "fuzz.run:load_run",
     "report": "reports.views:report",
@@ -70,6 +72,7 @@ __all__ += [
     "collapse",
     "corpus",
     "duel",
+    "export",
     "judge",
     "load_run",
 ]
