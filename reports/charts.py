@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .escape import visible
 from .summary import AttackSummary, RunSummary
@@ -138,4 +138,4 @@ def svg(chart: Any, label: str) -> Markup:
     svg = str(vl_convert.vegalite_to_svg(styled.to_json()))
     # Fluid width: the viewBox keeps the proportions, the style sheet sets the size.
     svg = re.sub(r'(<svg[^>]*?) width="[\d.]+" height="[\d.]+"', r"\1", svg, count=1)
-    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(visible(label))}" ', 1))

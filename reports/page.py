@@ -1,4 +1,8 @@
-"""The frame of every report: one HTML file that needs nothing else, with no script and every hostile string escaped."""
+"""The frame of every report: one HTML file that needs nothing else, with every hostile string escaped.
+
+A page may carry one small script, of the templates' folder, for comfort alone: all can be read without. The policy
+names style and script by their hashes, so that nothing else runs, whatever gets into the page.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,12 @@ from .text import interval, percent
 LONGEST, SHORT = 2000, 300
 
 
-def page(template: str, **context: Any) -> str:
-    """A page by its template, which extends `page.html.jinja`; `context` needs a `title`."""
-    style = _resource("page.css")
+def page(template: str, *, script: str | None = None, **context: Any) -> str:
+    """A page by its template, which extends `page.html.jinja`; `context` needs a `title`.
+
+    `script` names a file of the templates' folder that the page runs.
+    """
+    style, code = _resource("page.css"), "" if script is None else _resource(script)
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
@@ -27,14 +34,22 @@ def page(template: str, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(percent=percent, interval=interval, shown=shown)
-    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template(template).render(
-        style=style,
-        # `img-src data:` is for the empty icon, without which a browser asks for /favicon.ico.
-        policy=f"default-src 'none'; style-src 'sha256-{allowed}'; img-src data:; base-uri 'none'; form-action 'none'",
-        short=SHORT,
-        **context,
+        style=style, script=code, policy=_policy(style, code), short=SHORT, **context
     )
+
+
+def _policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: this style and this script, and nothing from anywhere."""
+    scripts = f"script-src {_hashed(script)}; " if script else ""
+    # `img-src data:` is for the empty icon, without which a browser asks for /favicon.ico.
+    return (
+        f"default-src 'none'; {scripts}style-src {_hashed(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def shown(text: str, limit: int = LONGEST) -> str:

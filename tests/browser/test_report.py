@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,7 @@ HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").rea
 LONG = "x" * 20_000
 
 #: Widths of a desk and of a phone.
-WIDTHS = [1280, 400]
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WIDTHS = [1280, 390]
 
 
 def hostile(target: object, rng: object) -> Iterator[list[Candidate]]:
@@ -46,49 +42,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return hoodwink.report(run)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, for all tests of this file; without it they are skipped, and fail where CI promises it."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("no chromium: install it, CI runs these tests")
-        pytest.skip("no chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as control:
-        launched = control.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
-
-
-@dataclass
-class Visit:
-    """A page and all that the browser had to say about it."""
-
-    page: Any
-    messages: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
-def visit(browser: Any, report: Path) -> Iterator[Any]:
+def visit(visit_file: Any, report: Path) -> Any:
     """Opens the report at a width and in a colour scheme."""
-    pages = []
-
-    def open_page(width: int = 1280, scheme: str = "light") -> Visit:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        pages.append(page)
-        seen = Visit(page)
-        page.on("console", lambda message: seen.messages.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: seen.messages.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (seen.messages.append("dialog"), dialog.dismiss()))
-        page.on("request", lambda request: seen.requests.append(request.url))
-        page.goto(report.as_uri(), wait_until="load")
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
-        return seen
-
-    yield open_page
-    for page in pages:
-        page.close()
+    return partial(visit_file, report)
 
 
 def test_nothing_runs_and_nothing_is_fetched(visit: Any, report: Path) -> None:
