@@ -15,6 +15,7 @@ from .charts import lines_chart
 from .collapses import CollapseSummary, headline, meaning, milestones, nats
 from .escape import visible
 from .page import SHORT, page, shown
+from .reproduce import has_names, option_words
 
 #: Exams of which samples are shown, and rows of the table of exams.
 SHOWN, ROWS = 8, 60
@@ -115,15 +116,12 @@ def _way(point: Point, name: str) -> str:
 def command(summary: CollapseSummary) -> str | None:
     """The command line that makes the run again; None for a run of objects that have no name there."""
     settings = summary.settings
-    for name, table in ((settings["judge"], JUDGES), (settings["corpus"], CORPORA)):
-        if name.partition(":")[0] not in table:
-            return None
-    words = ["hoodwink", "collapse", "--judge", settings["judge"], "--corpus", settings["corpus"]]
+    if not has_names([(settings["judge"], JUDGES), (settings["corpus"], CORPORA)]):
+        return None
     if settings["policy"].startswith("object "):
         return None
+    words = ["hoodwink", "collapse", "--judge", settings["judge"], "--corpus", settings["corpus"]]
     if settings["policy"] != "student":
         words += ["--policy", settings["policy"]]
-    words += ["--problems", str(settings["problem_count"]), "--exam", str(settings["exam_count"])]
-    for name, value in settings["training"].items():
-        words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join([*words, "--seed", str(settings["seed"])])
+    counts = {"problems": settings["problem_count"], "exam": settings["exam_count"]}
+    return shlex.join(words + option_words({**counts, **settings["training"], "seed": settings["seed"]}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from ..fuzz.course import ACCURACY, LOOSE, REWARD, Book, Point
 from ..fuzz.run import Run
 from ..fuzz.store import Store
 from .escape import quoted, visible
+from .reading import reading
 from .text import percent
 
 #: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
@@ -107,13 +107,8 @@ def summarise(run: Run) -> CollapseSummary:
     Raises:
         UsageError: the run stopped before its first exam was marked, or is damaged.
     """
-    try:
-        with run.store() as store:
-            return _summarise(run, store)
-    except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"run {run.folder} is damaged ({type(error).__name__}: {error}); run the command again in another folder"
-        ) from error
+    with reading(run) as store:
+        return _summarise(run, store)
 
 
 def _summarise(run: Run, store: Store) -> CollapseSummary:

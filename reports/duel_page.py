@@ -13,10 +13,11 @@ from ..fuzz.attacks import ATTACKS
 from ..judges.hardening import RECIPES, changed
 from ..judges.judge import JUDGES
 from .charts import COLOURS, WIDTH, data, svg
-from .duel_text import STALE, answers, queries
-from .duels import DuelSummary, Rate
-from .html import STEPS, constraint_words
+from .duel_text import answers, queries
+from .duels import DuelSummary
 from .page import page
+from .rates import Rate
+from .reproduce import constraint_words, has_names, option_words
 
 #: Settings of a duel that are written as a number.
 NUMBERS = (
@@ -41,8 +42,6 @@ def render(duel: DuelSummary) -> str:
         gallery=shown,
         queries=queries,
         command=command(duel),
-        steps=STEPS,
-        stale=STALE,
     )
 
 
@@ -141,41 +140,26 @@ def matrix_chart(duel: DuelSummary) -> Markup | None:
 
 def command(duel: DuelSummary) -> str | None:
     """The command line that makes the duel again; None where something has no name there."""
-    settings = duel.settings
+    settings, recipe = duel.settings, duel.settings["recipe"]
     attacks = [*settings["attacks"], *settings["train_attacks"], *settings["held_out"]]
     named: list[tuple[str, Mapping[str, Any]]] = [
         (settings["judge"], JUDGES),
         (settings["corpus"], CORPORA),
-        (settings["recipe"]["name"], RECIPES),
+        (recipe["name"], RECIPES),
         *((attack, {**ATTACKS, "python": ""}) for attack in attacks),
     ]
-    recipe = settings["recipe"]
-    known = RECIPES.get(recipe["name"])
-    if known is None:
+    if not has_names(named) or recipe["name"] not in RECIPES:
         return None
     training = recipe["training"]
-    given = {"clean": recipe["clean"], "epochs": training["epochs"], "lr": training["lr"]}
-    if changed(known, start=recipe["start"], **given).to_json() != recipe:
+    given = {"start": recipe["start"], "clean": recipe["clean"], "epochs": training["epochs"], "lr": training["lr"]}
+    if changed(RECIPES[recipe["name"]], **given).to_json() != recipe:
         return None
-    if not all(name.partition(":")[0] in table for name, table in named):
-        return None
-    words = ["hoodwink", "duel", "--judge", settings["judge"], "--corpus", settings["corpus"]]
-    words += ["--rounds", str(max(len(duel.rounds), 1)), "--recipe", settings["recipe"]["name"]]
-    for option in ("attacks", "train_attacks", "held_out"):
-        words += [f"--{option.replace('_', '-')}", ",".join(settings[option])]
-    for option in NUMBERS:
-        words += [f"--{option.replace('_', '-')}", str(settings[option])]
-    recipe = settings["recipe"]
-    words += [
-        "--start",
-        recipe["start"],
-        "--clean",
-        str(recipe["clean"]),
-        "--epochs",
-        str(recipe["training"]["epochs"]),
-    ]
-    words += ["--lr", f"{recipe['training']['lr']:g}", "--seed", str(settings["seed"]), "--goal", settings["goal"]]
+    options = {"judge": settings["judge"], "corpus": settings["corpus"]}
+    options |= {"rounds": len(duel.rounds), "recipe": recipe["name"]}
+    options |= {name: ",".join(settings[name]) for name in ("attacks", "train_attacks", "held_out")}
+    options |= {name: settings[name] for name in NUMBERS} | {**given, "lr": f"{training['lr']:g}"}
+    options |= {name: settings[name] for name in ("seed", "goal")}
     if duel.rounds[0].threshold != 0.5:
-        words += ["--threshold", f"{duel.rounds[0].threshold:g}"]
-    words += constraint_words(settings["constraints"])
+        options["threshold"] = f"{duel.rounds[0].threshold:g}"
+    words = ["hoodwink", "duel", *option_words(options), *constraint_words(settings["constraints"])]
     return shlex.join(words)

@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .duels import DuelSummary, Rate, RoundSummary
+from .duels import DuelSummary, RoundSummary
 from .escape import quoted, visible
+from .rates import Rate
 from .text import SHOWN, interval, percent
 
 #: p of the logrank test below which queries to success are said to differ.

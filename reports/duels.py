@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -14,35 +13,17 @@ from ..fuzz.checks import Checks
 from ..fuzz.kinds import KINDS
 from ..fuzz.rounds import EVAL, HELD_OUT, Look, Round, Rounds, folder_of
 from ..fuzz.run import Run, read_finds
-from ..fuzz.statistics import Queries, logrank, median_queries, rate_interval, success_curve, wilson
+from ..fuzz.statistics import logrank, median_queries, success_curve
 from ..fuzz.store import Store
 from ..judges.quality import Quality
+from .rates import Outcomes, Rate, best_of, fooled, mean_of, outcomes_of, queries_of, rate_of, share_of, typical
+from .reading import reading
 
 #: Of the JSON that `hoodwink show --json` prints of a duel; changes when a field changes its meaning or goes.
 SCHEMA = "hoodwink.duel/1"
 
 #: Budgets at which each round's ASR is given, besides the whole one.
 BUDGETS = (1, 10, 40, 160, 640, 2560)
-
-Interval = tuple[float, float] | None
-
-#: What came of searches, by problem and seed.
-Outcomes = Mapping[tuple[str, int], "Outcome"]
-
-
-class Rate(NamedTuple):
-    """A share of problems with its 95 % interval, resampled by problem; None where there are none."""
-
-    rate: float | None
-    interval: Interval
-    problems: int
-
-
-class Outcome(NamedTuple):
-    """What came of one problem and seed: queries to the first find, None without any; queries spent without one."""
-
-    queries: int | None
-    spent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +102,21 @@ class RoundSummary:
         return {
             "round": self.round,
             "judge": self.judge,
-            **_named("adaptive_asr", self.adaptive),
-            "adaptive_asr_by_seed": {str(seed): _json(rate) for seed, rate in self.by_seed.items()},
-            "asr_at": {str(budget): _json(rate) for budget, rate in self.budgets.items()},
-            **_named("nonsense_asr", self.nonsense),
+            **self.adaptive.named("adaptive_asr"),
+            "adaptive_asr_by_seed": {str(seed): rate.to_json() for seed, rate in self.by_seed.items()},
+            "asr_at": {str(budget): rate.to_json() for budget, rate in self.budgets.items()},
+            **self.nonsense.named("nonsense_asr"),
             "queries_median": self.queries_median,
             "logrank_previous": self.logrank_previous,
             "logrank_first": self.logrank_first,
-            **_named("stale_asr", self.stale),
-            "stale_asr_by_kind": {kind: _json(rate) for kind, rate in self.stale_kinds.items()},
-            **_named("stale_variants", self.variants),
+            **self.stale.named("stale_asr"),
+            "stale_asr_by_kind": {kind: rate.to_json() for kind, rate in self.stale_kinds.items()},
+            **self.variants.named("stale_variants"),
             "reopened": len(self.reopened),
-            **_named("held_out_family_asr", self.held_out),
-            "held_out_by_attack": {attack: _json(rate) for attack, rate in self.held_out_by.items()},
-            **_named("master_key_rate", self.keys),
-            "master_keys": {key: _json(rate) for key, rate in self.keys_by.items()},
+            **self.held_out.named("held_out_family_asr"),
+            "held_out_by_attack": {attack: rate.to_json() for attack, rate in self.held_out_by.items()},
+            **self.keys.named("master_key_rate"),
+            "master_keys": {key: rate.to_json() for key, rate in self.keys_by.items()},
             "threshold": self.threshold,
             "clean_accuracy": self.quality.clean_accuracy,
             "auroc": self.quality.auroc,
@@ -179,16 +160,8 @@ class DuelSummary:
             "settings": self.settings,
             "versions": self.versions,
             "rounds": [r.to_json() for r in self.rounds],
-            "matrix": [[_json(cell) for cell in row] for row in self.matrix],
+            "matrix": [[cell.to_json() for cell in row] for row in self.matrix],
         }
-
-
-def _json(rate: Rate) -> dict[str, Any]:
-    return {"rate": rate.rate, "ci": rate.interval, "n": rate.problems}
-
-
-def _named(name: str, rate: Rate) -> dict[str, Any]:
-    return {name: rate.rate, f"{name}_ci": rate.interval, f"{name}_n": rate.problems}
 
 
 class Fought(NamedTuple):
@@ -216,13 +189,8 @@ def summarise(run: Run) -> DuelSummary:
     Raises:
         UsageError: it stopped before the end of its first round, or is damaged.
     """
-    try:
-        with run.store() as store:
-            return _summarise(run, store)
-    except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(
-            f"duel {run.folder} is damaged ({type(error).__name__}: {error}); run it again in another folder"
-        ) from error
+    with reading(run, "duel") as store:
+        return _summarise(run, store)
 
 
 def _summarise(run: Run, store: Store) -> DuelSummary:
@@ -245,47 +213,18 @@ def _summarise(run: Run, store: Store) -> DuelSummary:
 
 def _fought(run: Run, record: Round) -> Fought:
     with Run(folder_of(run.folder, record.number, EVAL)).store() as store:
-        outcomes = _outcomes(store)
+        outcomes = outcomes_of(store)
         counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
         pairs = [(f, look) for f, look in zip(read_finds(store), record.looks, strict=True) if f["problem"] in counted]
     finds = [find for find, _ in pairs]
-    fooled = {(f["problem"], f["seed"]) for f in finds if f["kind"] == "nonsense"}
+    babbled = {(f["problem"], f["seed"]) for f in finds if f["kind"] == "nonsense"}
     held = folder_of(run.folder, record.number, HELD_OUT)
     families: dict[str, Outcomes] = {}
     if held.is_dir():
         with Run(held).store() as store:
-            families = {name: _outcomes(store, name) for name in store.config["identity"]["attacks"]}
-    nonsense = _by_problem({cell: cell in fooled for cell in outcomes})
+            families = {name: outcomes_of(store, name) for name in store.config["identity"]["attacks"]}
+    nonsense = rate_of({cell: cell in babbled for cell in outcomes})
     return Fought(record, finds, [look for _, look in pairs], outcomes, nonsense, families)
-
-
-def _outcomes(store: Store, attack: str | None = None) -> Outcomes:
-    """What came of each problem that counts, by one attack or by the one that needed the fewest queries."""
-    counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
-    budget = store.config["identity"]["budget"]
-    rows = store.db.execute(
-        "SELECT c.problem, c.seed, c.queries, c.state, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
-        "WHERE c.role = 'search' AND c.state NOT IN ('running', 'failed') AND (?1 IS NULL OR c.attack = ?1) "
-        "GROUP BY c.id ORDER BY c.id",
-        (attack,),
-    )
-    # As in `summary`: a search of which every response was refused says nothing of the judge, and one that had nothing
-    # left to try would not have succeeded later either.
-    return _best(
-        ((problem, seed), Outcome(found, queries if state == "spent" else max(budget, queries)))
-        for problem, seed, queries, state, found in rows
-        if problem in counted and (queries or found is not None)
-    )
-
-
-def _best(outcomes: Iterable[tuple[tuple[str, int], Outcome]]) -> Outcomes:
-    """What came of each problem and seed by the attack that needed the fewest queries."""
-    best: dict[tuple[str, int], Outcome] = {}
-    for cell, (found, spent) in outcomes:
-        known = best.get(cell, Outcome(None, 0))
-        queries = min((q for q in (known.queries, found) if q is not None), default=None)
-        best[cell] = Outcome(queries, max(known.spent, spent))
-    return best
 
 
 def _round(rounds: Rounds, fought: Sequence[Fought], place: int, budget: int) -> RoundSummary:
@@ -293,27 +232,27 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int, budget: int) ->
     record = this.record
     earlier = fought[:place]
     stale = {kind: _stale(rounds, record, earlier, kind) for kind in KINDS}
-    curve = success_curve(*_queries(this.outcomes))
+    curve = success_curve(*queries_of(this.outcomes))
     looks = this.looks
     return RoundSummary(
         round=record.number,
         judge=record.judge,
-        adaptive=_fooled(this.outcomes),
+        adaptive=fooled(this.outcomes),
         by_seed={
-            seed: _fooled({cell: outcome for cell, outcome in this.outcomes.items() if cell[1] == seed})
+            seed: fooled({cell: outcome for cell, outcome in this.outcomes.items() if cell[1] == seed})
             for seed in dict.fromkeys(seed for _, seed in this.outcomes)
         },
-        budgets={within: _fooled(this.outcomes, within) for within in [*(b for b in BUDGETS if b < budget), budget]},
+        budgets={within: fooled(this.outcomes, within) for within in [*(b for b in BUDGETS if b < budget), budget]},
         nonsense=this.nonsense,
         queries_median=median_queries(curve),
         curve=tuple(curve),
         stale=_stale(rounds, record, earlier),
         stale_kinds={kind: rate for kind, rate in stale.items() if rate.problems},
-        variants=_mean([share for shares in record.variants.values() for share in shares.values()]),
-        held_out=_fooled(_best(cell for outcomes in this.held_out.values() for cell in outcomes.items())),
-        held_out_by={attack: _fooled(outcomes) for attack, outcomes in this.held_out.items()},
-        keys=_mean([fmean(passed) for passed in zip(*record.keys.values(), strict=True)]),
-        keys_by={key: _share(passed) for key, passed in record.keys.items()},
+        variants=mean_of([share for shares in record.variants.values() for share in shares.values()]),
+        held_out=fooled(best_of(cell for outcomes in this.held_out.values() for cell in outcomes.items())),
+        held_out_by={attack: fooled(outcomes) for attack, outcomes in this.held_out.items()},
+        keys=mean_of([fmean(passed) for passed in zip(*record.keys.values(), strict=True)]),
+        keys_by={key: share_of(passed) for key, passed in record.keys.items()},
         quality=record.quality,
         threshold=record.threshold,
         reopened=tuple(_reopened(rounds, fought, place)),
@@ -330,49 +269,8 @@ def _round(rounds: Rounds, fought: Sequence[Fought], place: int, budget: int) ->
     )
 
 
-def _share(values: Sequence[bool]) -> Rate:
-    """The share of problems of which something is true."""
-    return Rate(fmean(values) if values else None, wilson(sum(values), len(values)), len(values))
-
-
-def _mean(shares: Sequence[float]) -> Rate:
-    """The mean of shares, one a problem: Wilson where all are 0 or 1, else a bootstrap over problems."""
-    whole = all(share in (0, 1) for share in shares)
-    return Rate(fmean(shares) if shares else None, rate_interval(shares, 1 if whole else 2), len(shares))
-
-
-def _by_problem(cells: Mapping[tuple[str, int], bool]) -> Rate:
-    """The mean over problems of the share of their seeds of which something is true."""
-    shares: dict[str, list[bool]] = {}
-    for (problem, _), value in cells.items():
-        shares.setdefault(problem, []).append(value)
-    return _mean([fmean(values) for values in shares.values()])
-
-
-def _fooled(outcomes: Outcomes, budget: int | None = None) -> Rate:
-    """The share of problems fooled within a budget."""
-    within = budget if budget is not None else 1 << 62
-    return _by_problem({cell: o.queries is not None and o.queries <= within for cell, o in outcomes.items()})
-
-
-def _typical_of(outcomes: Outcomes) -> Outcomes:
-    """One outcome a problem, the lower median of its seeds: they are not independent of one another."""
-    by_problem: dict[str, list[Outcome]] = {}
-    for (problem, _), outcome in outcomes.items():
-        by_problem.setdefault(problem, []).append(outcome)
-    return {
-        (problem, 0): sorted(seeds, key=lambda o: (o.queries is None, o.queries or o.spent))[(len(seeds) - 1) // 2]
-        for problem, seeds in by_problem.items()
-    }
-
-
-def _queries(outcomes: Outcomes) -> Queries:
-    found = [o.queries for o in outcomes.values() if o.queries is not None]
-    return found, [o.spent for o in outcomes.values() if o.queries is None]
-
-
 def _compare(before: Fought, after: Fought) -> float | None:
-    return logrank(_queries(_typical_of(before.outcomes)), _queries(_typical_of(after.outcomes)))
+    return logrank(queries_of(typical(before.outcomes)), queries_of(typical(after.outcomes)))
 
 
 def _stale(rounds: Rounds, record: Round, earlier: Sequence[Fought], kind: str | None = None) -> Rate:
@@ -381,15 +279,15 @@ def _stale(rounds: Rounds, record: Round, earlier: Sequence[Fought], kind: str |
     for fought in earlier:
         finds = [f for f in fought.holes if kind in (None, f["kind"])]
         shares += [fmean(accepted) for accepted in rounds.accepted(record.fingerprint, finds).values()]
-    return _mean(shares)
+    return mean_of(shares)
 
 
 def _cell(rounds: Rounds, finder: Fought, judge: Fought) -> Rate:
     """The finds of one round on the judge of another; on its own judge they were confirmed."""
     if finder is judge:
-        return _share([True] * len({f["problem"] for f in finder.finds}))
+        return share_of([True] * len({f["problem"] for f in finder.finds}))
     accepted = rounds.accepted(judge.record.fingerprint, finder.holes)
-    return _mean([fmean(decided) for decided in accepted.values()])
+    return mean_of([fmean(decided) for decided in accepted.values()])
 
 
 def _reopened(rounds: Rounds, fought: Sequence[Fought], place: int) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import escape
@@ -14,6 +14,7 @@ from ..judges.judge import JUDGES
 from .charts import asr_chart, curve_chart
 from .escape import visible
 from .page import SHORT, page, shown
+from .reproduce import constraint_words, has_names, option_words
 from .summary import RunSummary
 
 #: Finds shown in the page, and the bytes of text that they may take together; the rest are in finds.jsonl beside it.
@@ -83,29 +84,15 @@ def command(summary: RunSummary) -> str | None:
     settings = summary.settings
     named = [(settings["judge"], JUDGES), (settings["corpus"], CORPORA)]
     named += [(attack, {**ATTACKS, "python": ""}) for attack in settings["attacks"]]
-    if not all(name.partition(":")[0] in table for name, table in named):
+    if not has_names(named):
         return None
     words = ["hoodwink", "attack", "--judge", settings["judge"], "--corpus", settings["corpus"]]
     words += ["--attacks", ",".join(settings["attacks"]), "--problems", str(settings["problem_count"])]
-    for option in ("budget", "seed", "seeds", "goal", "split", "shrink_budget"):
-        words += [f"--{option.replace('_', '-')}", str(settings[option])]
+    options = ("budget", "seed", "seeds", "goal", "split", "shrink_budget")
+    words += option_words({option: settings[option] for option in options})
     words += constraint_words(settings["constraints"])
     if settings["proposer"] is not None:
         words += ["--proposer", settings["proposer"]]
     if summary.checks.threshold != 0.5:
         words += ["--threshold", str(summary.checks.threshold)]
     return shlex.join(words)
-
-
-def constraint_words(constraints: Mapping[str, Any]) -> list[str]:
-    """Constraints as they are written on the command line."""
-    words: list[str] = []
-    for name, value in constraints.items():
-        flag = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(flag)
-        elif name == "only":
-            words += [flag, ",".join(value)]
-        else:
-            words += [f"{flag}={each}" for each in (value if isinstance(value, list) else [value])]
-    return words

@@ -138,7 +138,6 @@ class DuelProgress(_Display):
     def __init__(self, console: Console, rounds: int) -> None:
         super().__init__(console, "")
         self.rounds = rounds
-        self._recipe = ""
         self._started = time.monotonic()
 
     def watch(self, recipe: str = "") -> Watch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
@@ -15,6 +14,7 @@ from ..fuzz.kinds import KINDS
 from ..fuzz.run import Run, read_finds
 from ..fuzz.statistics import median_queries, rate_interval, success_curve, wilson
 from ..fuzz.store import Store
+from .reading import reading
 
 #: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
 SCHEMA = "hoodwink.run/1"
@@ -127,13 +127,8 @@ def summarise(run: Run) -> RunSummary:
     Raises:
         UsageError: the run stopped before its judge was checked, or is damaged.
     """
-    try:
-        with run.store() as store:
-            return _summarise(run, store)
-    except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"run {run.folder} is damaged ({type(error).__name__}: {error}); run the attack again in another folder"
-        ) from error
+    with reading(run) as store:
+        return _summarise(run, store)
 
 
 def _summarise(run: Run, store: Store) -> RunSummary:

@@ -26,9 +26,10 @@ from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.run import load_run
 from hoodwink.reports import duel_page, recipes
 from hoodwink.reports.duel_text import answers, render_duel, share
-from hoodwink.reports.duels import DuelSummary, Rate, RoundSummary, summarise
+from hoodwink.reports.duels import DuelSummary, RoundSummary, summarise
 from hoodwink.reports.escape import visible
 from hoodwink.reports.progress import STAGES, DuelProgress
+from hoodwink.reports.rates import Rate
 from hoodwink.reports.text import write
 from hoodwink.reports.views import VIEWS, report, view_of
 from rich.console import Console
