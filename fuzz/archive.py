@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -48,12 +48,14 @@ class Diversity:
             modes.
         coverage: share of the cells of length and kind of characters (`traits`) that hold a find.
         cells: finds by cell.
+        places: for each find, in the order given, the place of its mode in `modes`.
     """
 
     modes: tuple[Mode, ...]
     evenness: float | None
     coverage: float
     cells: dict[tuple[int, str], int]
+    places: tuple[int, ...] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,19 @@ class Specimen:
 def diversity(finds: Sequence[Specimen]) -> Diversity:
     """Sort finds into failure modes by what their shrunk forms have in common."""
     cells = Counter(traits(find.response)[:2] for find in finds)
+    labels = _labels([f.shrunk for f in finds])
     groups: dict[int, list[Specimen]] = {}
-    for label, find in zip(_labels([f.shrunk for f in finds]), finds, strict=True):
+    for label, find in zip(labels, finds, strict=True):
         groups.setdefault(label, []).append(find)
-    modes = sorted((_mode(group) for group in groups.values()), key=lambda m: (-m.finds, m.name))
+    ranked = sorted(((_mode(group), label) for label, group in groups.items()), key=lambda m: (-m[0].finds, m[0].name))
+    modes = [mode for mode, _ in ranked]
+    places = {label: place for place, (_, label) in enumerate(ranked)}
     return Diversity(
         modes=tuple(modes),
         evenness=evenness([m.finds for m in modes]),
         coverage=len(cells) / (LENGTHS * len(CHARACTERS)),
         cells=dict(sorted(cells.items())),
+        places=tuple(places[label] for label in labels),
     )
 
 

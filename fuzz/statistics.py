@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,6 +58,31 @@ def success_curve(successes: Sequence[int], failures: Sequence[int]) -> list[tup
             if share > curve[-1][1]:  # scipy also lists where a cell was censored, at which the share stays
                 curve.append((int(queries), float(share)))
     return curve
+
+
+def success_band(
+    successes: Sequence[int], failures: Sequence[int], confidence: float = 0.95
+) -> list[tuple[float, float]]:
+    """Bounds of `success_curve`, step for step: pointwise, log-log (Greenwood's variance; Kalbfleisch and Prentice).
+
+    Where every search has succeeded the log-log bounds are undefined; the Wilson interval of as many out of as many
+    stands there. It takes searches as independent: those of several seeds on one problem are not, and their band is
+    too narrow.
+    """
+    bounds = [(0.0, 0.0)]
+    if not successes:
+        return bounds
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # undefined bounds are put right below
+        cdf = stats.ecdf(_censored(successes, failures)).cdf
+        band = cdf.confidence_interval(confidence, method="log-log")
+    share = 0.0
+    for reached, low, high in zip(cdf.probabilities, band.low.probabilities, band.high.probabilities, strict=True):
+        if reached > share:
+            share = float(reached)
+            sure = wilson(len(successes), len(successes), confidence) or (0.0, 1.0)
+            bounds.append(sure if math.isnan(low) or math.isnan(high) else (float(low), float(high)))
+    return [(max(low for low, _ in bounds[: i + 1]), high) for i, (_, high) in enumerate(bounds)]
 
 
 def median_queries(curve: Sequence[tuple[int, float]]) -> int | None:

@@ -138,6 +138,11 @@ def test_every_find_is_in_one_mode_and_one_cell(rows):
     assert sum(m.finds for m in spread.modes) == sum(spread.cells.values()) == len(rows)
     assert all(1 <= m.problems <= m.finds and 1 <= len(m.examples) <= 5 for m in spread.modes)
     assert set(spread.cells) == {traits(response)[:2] for _, response, _ in rows}
+    assert [spread.places.count(place) for place in range(len(spread.modes))] == [m.finds for m in spread.modes]
+    assert all(
+        find.shrunk in spread.modes[place].examples or len(spread.modes[place].examples) == 5
+        for find, place in zip(some, spread.places, strict=True)
+    )
     assert (spread.evenness is None) == (len(spread.modes) < 2)
     if spread.evenness is not None:
         assert 0 < spread.evenness <= 1 + 1e-9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from hoodwink.fuzz.statistics import logrank, median_queries, rate_interval, success_curve, wilson
+from hoodwink.fuzz.statistics import logrank, median_queries, rate_interval, success_band, success_curve, wilson
 from scipy import stats
 
 
@@ -55,6 +55,32 @@ def test_no_success_no_median():
 #: (Freireich et al. 1963, the textbook example of the test: chi-squared 16.79).
 TREATED = ([6, 6, 6, 7, 10, 13, 16, 22, 23], [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35])
 PLACEBO = ([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23], [])
+
+
+def test_band_of_the_textbook_example():
+    """R's survfit with log-log intervals: 0.857 (0.620 to 0.952) in week 6, 0.448 (0.188 to 0.680) in week 23."""
+    curve, band = success_curve(*TREATED), success_band(*TREATED)
+    at = {week: (1 - share, 1 - high, 1 - low) for (week, share), (low, high) in zip(curve, band, strict=True)}
+    assert at[6] == pytest.approx((0.857, 0.620, 0.952), abs=5e-4)
+    assert at[23] == pytest.approx((0.448, 0.188, 0.680), abs=5e-4)
+
+
+def test_band_stands_beside_every_step_and_holds_it():
+    for group in (TREATED, PLACEBO, ([3], [1, 1]), ([7, 7], []), ([], [640])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            curve, band = success_curve(*group), success_band(*group)
+        assert len(curve) == len(band)
+        assert band[0] == (0, 0)
+        assert all(0 <= low <= share <= high <= 1 for (_, share), (low, high) in zip(curve, band, strict=True))
+        assert [low for low, _ in band] == sorted(low for low, _ in band)
+        assert [high for _, high in band] == sorted(high for _, high in band)
+
+
+def test_where_all_have_succeeded_the_band_is_that_of_the_rate():
+    assert success_band([5] * 20, [])[-1] == wilson(20, 20)
+    low, high = success_band([5, 10, 10, 40], [])[-1]
+    assert (low, high) == (pytest.approx(wilson(4, 4)[0]), 1.0)
 
 
 def test_logrank_of_the_textbook_example():
