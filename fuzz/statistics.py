@@ -75,7 +75,7 @@ def success_band(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # undefined bounds are put right below
         cdf = stats.ecdf(_censored(successes, failures)).cdf
-        band = cdf.confidence_interval(confidence, method="log-log")
+        band: Any = cdf.confidence_interval(confidence, method="log-log")
     share = 0.0
     for reached, low, high in zip(cdf.probabilities, band.low.probabilities, band.high.probabilities, strict=True):
         if reached > share:

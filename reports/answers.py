@@ -18,10 +18,12 @@ class Answer(NamedTuple):
     """One question and its answer: a plain sentence, true of this run and worked out from its data.
 
     `text` may hold strangers' text, which has to be made visible (`reports.escape.visible`); the template escapes it.
+    `command` is a command line that answers or does it, shown beneath; it has to be visible too.
     """
 
     question: str
     text: str
+    command: str = ""
 
 
 class Figure(NamedTuple):

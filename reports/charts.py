@@ -9,7 +9,6 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from .escape import visible
-from .summary import AttackSummary, RunSummary
 
 #: Hues that colour-blind eyes tell apart (after Okabe and Ito), of a lightness that stands out on white and on black.
 COLOURS = ["#2a84cc", "#d9650f", "#0a9d73", "#c26a9b", "#b98a00", "#7d7fc9"]
@@ -18,57 +17,6 @@ _INK = "currentColor"
 
 #: Inner width: small enough for a phone, where the whole is drawn about 390 wide.
 WIDTH = 370
-
-
-def asr_chart(summary: RunSummary) -> Markup | None:
-    """Attack success rate by attack with its interval; None without attacks that count."""
-    import altair as alt
-
-    rows: list[dict[str, Any]] = [
-        {"attack": visible(a.name), "asr": a.asr, "low": a.asr_ci[0], "high": a.asr_ci[1]}
-        for a in summary.attacks
-        if a.asr is not None and a.asr_ci is not None
-    ]
-    if not rows:
-        return None
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y("attack:N", sort=None, title=None, axis=alt.Axis(labelLimit=150)),
-        color=_colour(summary, legend=False),
-    )
-    scale = alt.Scale(domain=[0, 1])
-    bars = base.mark_rule(strokeWidth=3).encode(
-        x=alt.X("low:Q", scale=scale, title="ASR").axis(format="%", tickCount=5), x2="high:Q"
-    )
-    points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("asr:Q", scale=scale))
-    return svg((bars + points).properties(width=WIDTH, height={"step": 34}), "Attack success rate by attack")
-
-
-def curve_chart(summary: RunSummary) -> Markup | None:
-    """Share of searches that fooled within so many queries, by attack (Kaplan-Meier); None where nothing was fooled."""
-    import altair as alt
-
-    budget = summary.settings["budget"]
-    if not any(len(attack.curve) > 1 for attack in summary.attacks):
-        return None
-    rows = [
-        {"attack": visible(attack.name), "queries": queries, "share": share}
-        for attack in summary.attacks
-        if attack.asr is not None
-        for queries, share in [(1, _share_at(attack, 1)), *attack.curve[1:], (budget, attack.curve[-1][1])]
-    ]
-    chart = (
-        alt.Chart(data(rows))
-        .mark_line(interpolate="step-after", strokeWidth=2.5)
-        .encode(
-            x=alt.X("queries:Q", scale=alt.Scale(type="log", domain=[1, max(2, budget)]), title="queries").axis(
-                tickCount=5
-            ),
-            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title="searches that fooled").axis(format="%"),
-            color=_colour(summary, legend=True),
-        )
-        .properties(width=WIDTH, height=200)
-    )
-    return svg(chart, "Share of searches that fooled the judge within a number of queries")
 
 
 def lines_chart(
@@ -108,17 +56,12 @@ def data(rows: list[dict[str, Any]]) -> Any:
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
-def _share_at(attack: AttackSummary, queries: int) -> float:
-    return max((share for q, share in attack.curve if q <= queries), default=0.0)
-
-
-def _colour(summary: RunSummary, *, legend: bool) -> Any:
-    """A colour for each attack of the run, the same in every chart."""
+def attack_colour(names: Sequence[str], *, legend: bool) -> Any:
+    """A colour for each of the names in a field `attack`, the same in every chart of a run, for any channel of it."""
     import altair as alt
 
-    names = [visible(a.name) for a in summary.attacks]
-    scale = alt.Scale(domain=names, range=[COLOURS[i % len(COLOURS)] for i in range(len(names))])
-    shown = alt.Legend(title=None, orient="top", labelLimit=150, columns=3) if legend else None
+    scale = alt.Scale(domain=list(names), range=[COLOURS[i % len(COLOURS)] for i in range(len(names))])
+    shown = alt.Legend(title=None, orient="top", labelLimit=150, columns=3, symbolOpacity=1) if legend else None
     return alt.Color("attack:N", scale=scale, legend=shown)
 
 
@@ -134,6 +77,7 @@ def svg(chart: Any, label: str) -> Markup:
         view={"stroke": None},
         axis={**axis, **fonts},
         legend={"labelColor": _INK, "labelFontSize": 13},
+        header={"labelColor": _INK, "labelFontSize": 13, "labelPadding": 3},
     )
     svg = str(vl_convert.vegalite_to_svg(styled.to_json()))
     # Fluid width: the viewBox keeps the proportions, the style sheet sets the size.

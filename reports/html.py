@@ -3,80 +3,92 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from typing import Any
-
-from markupsafe import escape
+from typing import NamedTuple
 
 from ..corpora.corpus import CORPORA
 from ..fuzz.attacks import ATTACKS
+from ..fuzz.checks import WARNINGS
 from ..judges.judge import JUDGES
-from .charts import asr_chart, curve_chart
-from .escape import visible
-from .page import SHORT, page, shown
+from . import attack_figures as figures
+from .attack_answers import answers
+from .gallery import hang
+from .made import SIDECAR, Page
+from .page import page
 from .reproduce import constraint_words, has_names, option_words
 from .summary import RunSummary
 
-#: Finds shown in the page, and the bytes of text that they may take together; the rest are in finds.jsonl beside it.
-GALLERY, GALLERY_BYTES = 200, 1_000_000
-
-#: Steps shown of a lineage, the last ones.
-STEPS = 20
-
-#: Rows of a table with a row for each text or family.
-ROWS = 40
+#: Rows of a table of families, and of one of texts; examples shown of a failure mode.
+FAMILIES, TEXTS, EXAMPLES = 40, 12, 3
 
 
-def render(summary: RunSummary) -> str:
-    """The page of an attack run."""
+def render(summary: RunSummary) -> Page:
+    """The page of an attack run, and its finds where it has no room for all."""
     fooling = [s for s in summary.strings if s.fooled]
-    return page(
+    families = list(summary.checks.quality.by_family.items())
+    gallery = hang(summary)
+    html = page(
         "attack.html.jinja",
-        title=summary.settings["judge"],
+        script="gallery.js",
+        title=f"attack on {summary.settings['judge']}",
         run=summary,
-        headline=headline(summary),
-        asr_chart=asr_chart(summary),
-        curve_chart=curve_chart(summary),
-        strings=fooling[:ROWS],
-        strings_more=max(0, len(fooling) - ROWS),
+        answers=answers(summary),
+        rates=figures.rates(summary),
+        curves=figures.curves(summary),
+        scores=figures.scores(summary),
+        strings=fooling[:TEXTS],
+        strings_more=max(0, len(fooling) - TEXTS),
         strings_harmless=len(summary.strings) - len(fooling),
-        families=dict(list(summary.checks.quality.by_family.items())[:ROWS]),
-        families_more=max(0, len(summary.checks.quality.by_family) - ROWS),
-        modes=summary.diversity.modes[:ROWS],
-        modes_more=max(0, len(summary.diversity.modes) - ROWS),
-        gallery=gallery(summary.finds),
+        families=dict(families[:FAMILIES]),
+        families_more=max(0, len(families) - FAMILIES),
+        modes=summary.diversity.modes[:TEXTS],
+        modes_more=max(0, len(summary.diversity.modes) - TEXTS),
+        examples=EXAMPLES,
+        gallery=gallery,
+        sidecar=SIDECAR,
+        warnings=warnings(summary),
+        settings=settings(summary),
         command=command(summary),
-        steps=STEPS,
     )
+    return Page(html, summary.finds if len(gallery.cards) < len(summary.finds) else ())
 
 
-def gallery(finds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first finds, as many as the page has room for."""
-    chosen: list[dict[str, Any]] = []
-    room = GALLERY_BYTES
-    for find in finds[:GALLERY]:
-        texts = [shown(find[field]) for field in ("question", "reference", "response", "shrunk", "proof")]
-        texts += [shown(text, SHORT) for step in find["lineage"][-STEPS:] for text in step]
-        room -= sum(len(escape(text).encode()) for text in texts)
-        if room < 0:
-            break
-        chosen.append(find)
-    return chosen
+class Warned(NamedTuple):
+    """A warning that the check can give; `seen` is empty where it was not raised."""
+
+    id: str
+    raised_if: str
+    seen: str
+    means: str
 
 
-def headline(summary: RunSummary) -> str:
-    """The finding in one sentence."""
-    tried = [a for a in summary.attacks if a.asr is not None]
-    if not tried:
-        return "No attack has finished on a problem that counts."
-    best = max(tried, key=lambda a: (a.asr or 0, -(a.queries_median or 1 << 60)))
-    if not best.fooled:
-        return f"No attack fooled this judge within {summary.settings['budget']} queries a problem."
-    where = f"{visible(best.name, SHORT)} fools this judge on {best.fooled} of {best.problems} problems"
-    if best.queries_median is None:
-        return f"{where}; every find is provably wrong."
-    cost = "1 query" if best.queries_median == 1 else f"{best.queries_median} queries"
-    return f"{where}, half of all searches within {cost}; every find is provably wrong."
+def warnings(summary: RunSummary) -> list[Warned]:
+    """All warnings, those that were raised first; one of a newer version with what its run says of it."""
+    raised = {flag.id: flag for flag in summary.checks.flags}
+    known = [Warned(id, w.raised_if, raised[id].seen if id in raised else "", w.means) for id, w in WARNINGS.items()]
+    others = [Warned(id, "", flag.seen, flag.means) for id, flag in raised.items() if id not in WARNINGS]
+    return sorted([*known, *others], key=lambda warned: not warned.seen)
+
+
+def settings(summary: RunSummary) -> list[tuple[str, str]]:
+    """What the run was asked to do, and what it was made with, as names and values."""
+    asked = summary.settings
+    last = asked["seed"] + asked["seeds"] - 1
+    rows = [
+        ("judge", asked["judge"]),
+        ("judge's fingerprint", asked["fingerprint"]),
+        ("threshold", f"{summary.checks.threshold:g}"),
+        ("corpus", f"{asked['corpus']} ({asked['split']} split)"),
+        ("oracle", asked["oracle"]),
+        ("problems", str(asked["problem_count"])),
+        ("attacks", ", ".join(asked["attacks"])),
+        ("seeds", str(asked["seed"]) if last == asked["seed"] else f"{asked['seed']} to {last}"),
+        ("budget of a search", f"{asked['budget']} queries"),
+        ("budget of shrinking", f"{asked['shrink_budget']} queries a find"),
+        ("goal", asked["goal"]),
+        ("constraints", shlex.join(constraint_words(asked["constraints"])) or "none"),
+        ("proposer", asked["proposer"] or "the judge's own, if it has one"),
+    ]
+    return [*rows, *summary.versions.items()]
 
 
 def command(summary: RunSummary) -> str | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from .escape import visible
 from .text import interval, percent
@@ -26,6 +28,20 @@ def page(template: str, *, script: str | None = None, **context: Any) -> str:
     `script` names a file of the templates' folder that the page runs.
     """
     style, code = _resource("page.css"), "" if script is None else _resource(script)
+    return _template(template).render(style=style, script=code, policy=_policy(style, code), short=SHORT, **context)
+
+
+def fragment(template: str, **context: Any) -> Markup:
+    """A part of a page by its template, so that its size is known before the page is made."""
+    return Markup(_template(template).render(short=SHORT, **context))
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
@@ -33,10 +49,8 @@ def page(template: str, *, script: str | None = None, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, interval=interval, shown=shown)
-    return environment.get_template(template).render(
-        style=style, script=code, policy=_policy(style, code), short=SHORT, **context
-    )
+    environment.filters.update(percent=percent, interval=interval, shown=shown, brief=brief)
+    return environment
 
 
 def _policy(style: str, script: str) -> str:
@@ -55,6 +69,12 @@ def _hashed(text: str) -> str:
 def shown(text: str, limit: int = LONGEST) -> str:
     """A text of a judge, a model or a file as a page shows it."""
     return visible(text, limit)
+
+
+def brief(text: str, limit: int) -> str:
+    """A text in a table: as shown, escapes and all, no longer than so many characters."""
+    whole = visible(text, limit)
+    return whole if len(whole) <= limit else f"{whole[: limit - 1]}…"
 
 
 def _resource(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -12,15 +13,20 @@ from ..fuzz.archive import Diversity, Specimen, diversity
 from ..fuzz.checks import Checks
 from ..fuzz.kinds import KINDS
 from ..fuzz.run import Run, read_finds
-from ..fuzz.statistics import median_queries, rate_interval, success_curve, wilson
-from ..fuzz.store import Store
+from ..fuzz.statistics import median_queries, rate_interval, success_band, success_curve, wilson
+from ..fuzz.store import Store, verdict_key
 from .reading import reading
+from .scores import Scores, distributions
 
 #: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
 SCHEMA = "hoodwink.run/1"
 
 #: A text tried on at least this many problems, and on half of them, is reported as a fixed string.
 FIXED = 3
+
+
+#: Score and margin, by problem and text.
+Margins = Mapping[tuple[str, str], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class AttackSummary:
         seconds: judge time of these verdicts.
         failed: cells that ended with an error of the attack.
         curve: share of cells that succeeded within so many queries (Kaplan-Meier).
+        band: its pointwise 95 % bounds, step for step (`fuzz.statistics.success_band`).
     """
 
     name: str
@@ -65,6 +72,7 @@ class AttackSummary:
     seconds: float
     failed: tuple[str, ...]
     curve: tuple[tuple[int, float], ...]
+    band: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,22 @@ class FixedString:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A whole run."""
+    """A whole run.
+
+    Attributes:
+        folder: where it is, as the user wrote it.
+        complete: whether all searches have ended.
+        settings: what was asked for: the identity in `config.json`.
+        versions: of what a result may depend on.
+        checks: the judge on clean responses, and the warnings.
+        attacks: what each attack did.
+        strings: texts that were tried on many problems.
+        finds: lines of `finds.jsonl`.
+        diversity: the failure modes of the finds.
+        scores: how the judge's scores lie, by group of responses.
+        starts: the plain wrong answer of each problem, by the problem's id.
+        margins: the judge's score and margin of each step of a lineage, by problem and text, as far as known.
+    """
 
     folder: str
     complete: bool
@@ -91,6 +114,9 @@ class RunSummary:
     strings: tuple[FixedString, ...]
     finds: tuple[dict[str, Any], ...]
     diversity: Diversity
+    scores: tuple[Scores, ...]
+    starts: Mapping[str, str]
+    margins: Margins
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON of `hoodwink show --json`."""
@@ -114,6 +140,7 @@ class RunSummary:
                 "coverage": self.diversity.coverage,
                 "cells": [[*cell, count] for cell, count in self.diversity.cells.items()],
             },
+            "scores": [asdict(group) for group in self.scores],
         }
 
 
@@ -139,6 +166,7 @@ def _summarise(run: Run, store: Store) -> RunSummary:
     checks = Checks.from_json(data)
     settings = config["identity"]
     finds = tuple(read_finds(store))
+    problems = store.problems()
     return RunSummary(
         folder=str(run.folder),
         complete=bool(store.get("complete")),
@@ -146,10 +174,21 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         versions=config["versions"],
         checks=checks,
         attacks=tuple(_attack(store, name, checks, settings) for name in settings["attacks"]),
-        strings=tuple(_strings(store, len(store.problems()))),
+        strings=tuple(_strings(store, len(problems))),
         finds=finds,
         diversity=diversity([Specimen(f["problem"], f["attack"], f["response"], f["shrunk"]) for f in finds]),
+        scores=distributions(store, problems, settings["fingerprint"]),
+        starts={p.id: p.wrong[0].text for p in problems},
+        margins=_margins(store, finds, settings["fingerprint"]),
     )
+
+
+def _margins(store: Store, finds: Sequence[Mapping[str, Any]], judge: str) -> Margins:
+    """What the judge said of every step of every lineage."""
+    steps = {(f["problem"], text) for f in finds for _, text in f["lineage"]}
+    keys = {verdict_key(judge, problem, 0, text): (problem, text) for problem, text in steps}
+    known = store.find_verdicts(list(keys))
+    return {step: (known[k].verdict.score, known[k].verdict.margin) for k, step in keys.items() if k in known}
 
 
 class Outcome(NamedTuple):
@@ -181,10 +220,11 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
     (learning,) = store.db.execute(
         "SELECT TOTAL(queries) FROM cells WHERE attack = ? AND role = 'learn'", (name,)
     ).fetchone()
-    curve = success_curve(
+    queries = (
         [r[4] for r in cells if r[4] is not None],
         [r[1] if r[2] == "spent" else max(budget, r[1]) for r in cells if r[4] is None],
     )
+    curve = success_curve(*queries)
     verdicts, seconds = store.db.execute(
         "SELECT COUNT(*), TOTAL(seconds) FROM verdicts WHERE (problem, digest) IN (SELECT v.problem, v.digest "
         "FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ?)",
@@ -208,6 +248,7 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
         seconds=round(seconds, 3),
         failed=tuple(r[3] for r in rows if r[2] == "failed"),
         curve=tuple(curve),
+        band=tuple(success_band(*queries)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from ..corpora.errors import UsageError
 from ..corpora.names import lookup
 from ..fuzz.run import Run
 from ..fuzz.store import write_atomically
+from .made import SIDECAR, Page
 
 #: By the `kind` of a run: what works out its summary, what makes text of it, and what makes a page of it.
 VIEWS = {
@@ -43,7 +45,7 @@ class View(NamedTuple):
 
     summarise: Callable[[Run], Any]
     text: Callable[[Any], RenderableType]
-    page: Callable[[Any], str]
+    page: Callable[[Any], Page | str]
 
 
 def view_of(run: Run) -> View:
@@ -71,14 +73,20 @@ def summarise(run: Run) -> Any:
 def report(run: Run, *, to: str | Path | None = None) -> Path:
     """Write a run's report and return its path: `report.html` in the run's folder unless `to` names a file.
 
+    Where the page has no room for all finds, a file beside it holds them: `report.finds.jsonl` beside `report.html`.
+
     Raises:
         UsageError: the run is damaged, has no result yet, or the file cannot be written.
     """
     view = view_of(run)
     target = Path(to) if to is not None else run.report_file
-    page = view.page(view.summarise(run))
+    made = view.page(view.summarise(run))
+    page = made if isinstance(made, Page) else Page(made)
     try:
-        write_atomically(target, page)
+        if page.beside:
+            lines = [json.dumps(find, ensure_ascii=False) + "\n" for find in page.beside]
+            write_atomically(target.with_suffix(SIDECAR), "".join(lines))
+        write_atomically(target, page.html)
     except OSError as error:
         raise UsageError(
             f"cannot write the report to {target}: {error.strerror or error}; name another file with --to"

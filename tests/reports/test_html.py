@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
+import json
 import re
 import unicodedata
 from dataclasses import replace
@@ -14,7 +14,10 @@ from pathlib import Path
 import hoodwink
 import pytest
 from hoodwink import Run, UsageError
-from hoodwink.reports.html import GALLERY, command, gallery, headline, render
+from hoodwink.fuzz.checks import WARNINGS
+from hoodwink.reports.answers import QUESTIONS
+from hoodwink.reports.gallery import GALLERY, hang
+from hoodwink.reports.html import command, render
 from hoodwink.reports.summary import RunSummary, summarise
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "circle", "path", "line", "rect"}
@@ -68,13 +71,14 @@ def summary(hostile_run: Run) -> RunSummary:
 
 @pytest.fixture(scope="module")
 def page(summary: RunSummary) -> str:
-    return render(summary)
+    return render(summary).html
 
 
 def test_only_own_elements(page: str) -> None:
     parsed = Page(page)
     html_tags = {tag for tag, _ in parsed.tags}
-    assert html_tags & {"script", "iframe", "object", "embed", "form", "base", "img", "image", "foreignobject"} == set()
+    assert [tag for tag, _ in parsed.tags].count("script") == 1
+    assert html_tags & {"iframe", "object", "embed", "form", "base", "img", "image", "foreignobject"} == set()
     assert [tag for tag, _ in parsed.tags].count("h1") == 1
     assert parsed.unbalanced == []
     assert parsed.open == []
@@ -91,22 +95,27 @@ def test_no_attribute_runs_or_fetches_anything(page: str) -> None:
 
 
 def test_no_reference_to_the_network(page: str) -> None:
-    shown = {html.escape(text) for text in ("[link=http://evil.example]", "http://evil.example/a.png")}
-    left = page
-    for text in shown:
-        left = left.replace(text, "")
+    left = re.sub(r"http://evil\.example?", "", page)  # as text, which is cut short in some places
     left = re.sub(r'xmlns(:xlink)?="http://www\.w3\.org/[^"]*"', "", left)
     assert re.findall(r"(?:https?:)?//[\w.]+", left) == []
 
 
-def test_policy_allows_its_own_style_alone(page: str) -> None:
+def hashed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_policy_allows_its_own_style_and_script_alone(page: str) -> None:
     (policy,) = [m["content"] for m in Page(page).named("meta") if m.get("http-equiv") == "Content-Security-Policy"]
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)
     assert style is not None
-    allowed = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert script is not None
     assert policy == (
-        f"default-src 'none'; style-src 'sha256-{allowed}'; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {hashed(script[1])}; style-src {hashed(style[1])}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
+    code = (Path(hoodwink.__file__).parent / "reports" / "templates" / "gallery.js").read_text("utf-8")
+    assert script[1] == code, "nothing of a run is put into the script"
     before = page[: page.index("Content-Security-Policy")]
     assert "<style" not in before
     assert "<link" not in before
@@ -143,7 +152,7 @@ def test_long_text_is_cut(page: str) -> None:
 
 def test_numbers_are_those_of_the_summary(planted_run: Run) -> None:
     summary = summarise(planted_run)
-    text = Page(render(summary)).text
+    text = Page(render(summary).html).text
     for attack in summary.attacks:
         low, high = attack.asr_ci or (0, 0)
         row = (
@@ -156,69 +165,134 @@ def test_numbers_are_those_of_the_summary(planted_run: Run) -> None:
     assert f"{100 * (summary.checks.quality.clean_accuracy or 0):.1f}% clean accuracy" in text
     assert f"{len(summary.finds)} finds." in text
     assert "not finished" not in text
-    assert text.startswith("hoodwink: planted:length")
+    assert text.startswith("hoodwink: attack on planted:length")
 
 
 def test_charts_name_every_attack(planted_run: Run) -> None:
-    page = render(summarise(planted_run))
+    page = render(summarise(planted_run)).html
     charts = re.findall(r"<svg .*?</svg>", page, re.DOTALL)
-    assert len(charts) == 2
-    for chart in charts:
+    assert len(charts) == 3
+    for chart in charts[:2]:
         assert 'role="img" aria-label=' in chart[:200]
         assert "currentColor" in chart
         for name in ("none", "openers", "repeat", "random:length=4"):
             assert f">{name}</text>" in chart
 
 
-def test_every_find_has_its_card(planted_run: Run) -> None:
+def test_every_chart_has_a_table_behind_it(planted_run: Run) -> None:
+    """The table of a curve says what the curve says at its budgets; that of the scores counts every response."""
     summary = summarise(planted_run)
-    page = Page(render(summary))
-    cards = [a["id"] for a in page.named("article")]
-    assert cards == [f"find-{i}" for i in range(1, len(summary.finds) + 1)]
+    text = Page(render(summary).html).text
+    for attack in summary.attacks:
+        low, high = attack.band[-1]
+        at_budget = f"{100 * attack.curve[-1][1]:.0f}%"
+        if len(attack.curve) > 1:
+            at_budget += f" ({100 * low:.0f}–{100 * high:.0f}%)"
+        assert f"{at_budget} {attack.queries_median or '–'}" in text
+    for group in summary.scores:
+        assert f"{group.group} " in text
+    assert "all " + " ".join(str(group.n) for group in summary.scores) in text
+
+
+def test_the_first_screen_answers_five_questions(planted_run: Run) -> None:
+    page = render(summarise(planted_run)).html
+    places = [page.index(f">{question}</") for question in QUESTIONS]
+    assert places == sorted(places)
+    assert places[-1] < page.index("<h2")
+
+
+def test_every_warning_is_explained(planted_run: Run) -> None:
+    summary = summarise(planted_run)
+    raised = {flag.id for flag in summary.checks.flags}
+    text = Page(render(summary).html).text
+    for id, warning in WARNINGS.items():
+        seen = next((f"raised : {flag.seen}" for flag in summary.checks.flags if flag.id == id), "not raised")
+        assert f"{id} {seen} {warning.raised_if} {warning.means}" in text
+    assert raised < set(WARNINGS)
+
+
+def test_settings_and_versions_are_there(seeded_run: Run) -> None:
+    summary = summarise(seeded_run)
+    text = Page(render(summary).html).text
+    assert f"judge's fingerprint {summary.settings['fingerprint']} " in text
+    assert "seeds 1 to 3 budget of a search 6 queries budget of shrinking 20 queries a find" in text
+    for name, version in summary.versions.items():
+        assert f"{name} {version}" in text
 
 
 def test_the_page_stays_under_two_megabytes(hostile_run: Run) -> None:
     summary = summarise(hostile_run)
     worst = "\U000e0001" * 5000 + '"' * 5000
     find = {**summary.finds[0], **dict.fromkeys(("question", "reference", "response", "shrunk", "proof"), worst)}
-    find["lineage"] = [[worst, worst]] * 500
+    find |= {"lineage": [[worst, worst]] * 500, "tokens": [[worst, 0.1, -1.0]] * 48, "shrunk_margin": 2.0}
     strings = tuple(replace(summary.strings[0], text=worst, fooled=1) for _ in range(500))
     families = {f"{i}{worst}": (0.5, 1) for i in range(500)}
     checks = replace(summary.checks, quality=replace(summary.checks.quality, by_family=families))
-    large = replace(summary, finds=(find,) * 1000, strings=strings, checks=checks)
-    assert 0 < len(gallery(large.finds)) < GALLERY
-    page = render(large)
-    assert len(page.encode()) < 2_000_000
-    assert f"1000 finds; the first {len(gallery(large.finds))} are shown, all are in finds.jsonl." in Page(page).text
-    assert "and 460 more families" in page
-    assert "the last 20 shown" in page
+    modes = tuple(
+        replace(summary.diversity.modes[0], name=worst, attacks=(worst,), examples=(worst,) * 5) for _ in range(500)
+    )
+    places = tuple(range(500)) * 2
+    steps = 640
+    curve = tuple((q, q / steps) for q in range(steps + 1))
+    many = tuple(
+        replace(summary.attacks[0], name=f"{i}{worst}", curve=curve, band=curve, asr=1.0, asr_ci=(0.9, 1.0))
+        for i in range(19)
+    )
+    large = replace(
+        summary,
+        finds=(find,) * 1000,
+        strings=strings,
+        checks=checks,
+        attacks=many,
+        diversity=replace(summary.diversity, modes=modes, places=places),
+        settings={**summary.settings, "budget": steps},
+    )
+    made = render(large)
+    cards = len(hang(large).cards)
+    assert 0 < cards < GALLERY
+    assert len(made.html.encode()) < 2_000_000
+    assert made.beside == large.finds
+    text = Page(made.html).text
+    assert f"1000 finds; {cards} of them here, some of every failure mode, and all in the file beside this page" in text
+    assert "and 460 more families" in text
+    assert "Lineage, 500 steps, the last 20 shown" in text
 
 
-def test_small_finds_fill_the_gallery(planted_run: Run) -> None:
-    find = summarise(planted_run).finds[0]
-    assert len(gallery((find,) * (GALLERY + 1))) == GALLERY
+def test_finds_without_room_stand_beside_the_page(planted_run: Run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("hoodwink.reports.gallery.GALLERY", 2)
+    path = hoodwink.report(planted_run, to=tmp_path / "mine.html")
+    page = path.read_text("utf-8")
+    assert len(Page(page).named("article")) == 2
+    assert "is named like it and ends in .finds.jsonl" in Page(page).text
+    lines = (tmp_path / "mine.finds.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == planted_run.finds
+
+
+def test_where_all_finds_fit_the_page_stands_alone(planted_run: Run, tmp_path: Path) -> None:
+    hoodwink.report(planted_run, to=tmp_path / "mine.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.html"]
 
 
 def test_an_unfinished_run_says_so(unfinished_run: Run) -> None:
-    text = Page(render(summarise(unfinished_run))).text
+    text = Page(render(summarise(unfinished_run)).html).text
     assert "This run is not finished: its rates so far are too high, since searches that succeed end first." in text
 
 
 def test_no_finds(empty_run: Run) -> None:
     summary = summarise(empty_run)
-    text = Page(render(summary)).text
-    assert headline(summary) == "No attack fooled this judge within 20 queries a problem."
+    text = Page(render(summary).html).text
+    assert "Not by this search: 1 attack with 20 queries a problem fooled it on none of 3 problems" in text
     assert "0 finds." in text
     assert "Nothing was fooled." in text
 
 
 def test_all_problems_excluded(excluded_run: Run) -> None:
     summary = summarise(excluded_run)
-    page = render(summary)
+    page = render(summary).html
     text = Page(page).text
-    assert headline(summary) == "No attack has finished on a problem that counts."
+    assert "Without any attack: it accepts the plain wrong answer of all 3 problems that were tried." in text
     assert "0 of 0 (+3 excluded) –" in text
-    assert "<svg" not in page
+    assert page.count("<svg") == 1, "the scores alone can be drawn"
 
 
 def test_a_failed_attack_is_named(tmp_path: Path) -> None:
@@ -227,21 +301,8 @@ def test_a_failed_attack_is_named(tmp_path: Path) -> None:
         yield []
 
     run = hoodwink.attack("planted:trigger", attacks=["none", clumsy], problems=2, budget=5, out=tmp_path / "run")
-    text = Page(render(summarise(run))).text
+    text = Page(render(summarise(run)).html).text
     assert "Attack clumsy failed in 2 cells: ValueError: no <b>idea</b>" in text
-
-
-def test_headline(planted_run: Run) -> None:
-    summary = summarise(planted_run)
-    best = next(a for a in summary.attacks if a.name == "repeat")
-    assert headline(summary) == (
-        f"repeat fools this judge on 7 of 7 problems, half of all searches within {best.queries_median} queries; "
-        "every find is provably wrong."
-    )
-    once = replace(summary, attacks=(replace(best, queries_median=1),))
-    assert "half of all searches within 1 query;" in headline(once)
-    rarely = replace(summary, attacks=(replace(best, fooled=2, asr=2 / 7, queries_median=None),))
-    assert headline(rarely) == "repeat fools this judge on 2 of 7 problems; every find is provably wrong."
 
 
 def test_the_command_makes_the_same_run(planted_run: Run) -> None:
@@ -259,7 +320,7 @@ def test_the_command_keeps_the_threshold(planted_run: Run) -> None:
 
 def test_a_run_of_objects_has_no_command(hostile_run: Run) -> None:
     assert command(summarise(hostile_run)) is None
-    assert "no name on the command line" in Page(render(summarise(hostile_run))).text
+    assert "no name on the command line" in Page(render(summarise(hostile_run)).html).text
 
 
 def test_report_writes_where_it_is_told(planted_run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import hoodwink
 import numpy as np
 import pytest
 from hoodwink import Run, UsageError
+from hoodwink.corpora.records import COMPLETE, NEAR
+from hoodwink.reports.scores import BINS
 from hoodwink.reports.summary import AttackSummary, RunSummary, summarise
 
 
@@ -133,6 +135,8 @@ def test_queries_and_curves(run: Run) -> None:
         curve = kaplan_meier(times)
         assert [q for q, _ in attack.curve] == [q for q, _ in curve]
         assert [s for _, s in attack.curve] == pytest.approx([s for _, s in curve])
+        assert len(attack.band) == len(attack.curve)
+        assert all(low <= share <= high for (low, high), (_, share) in zip(attack.band, attack.curve, strict=True))
         assert attack.queries_median == next((q for q, share in curve if share >= 0.5 - 1e-9), None)
 
 
@@ -192,6 +196,7 @@ def test_finds_are_the_lines_of_the_file(run: Run) -> None:
 def test_json_has_the_documented_keys_and_is_json(run: Run) -> None:
     data: dict[str, Any] = json.loads(json.dumps(summarise(run).to_json()))
     top = ["schema", "complete", "judge", "settings", "versions", "attacks", "strings", "finds", "diversity"]
+    top += ["scores"]
     assert list(data) == top
     assert data["schema"] == "hoodwink.run/1"
     assert set(data["attacks"][0]) == set(AttackSummary.__dataclass_fields__)
@@ -208,6 +213,44 @@ def test_a_run_that_stopped_before_its_checks_says_so(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="stopped before its first result; run the same attack again to go on"):
             call(hoodwink.load_run(tmp_path / "run"))
     assert not (tmp_path / "run" / "report.html").exists()
+
+
+def test_scores_by_group(run: Run) -> None:
+    """The known responses of all problems, and the best provably wrong response of each search."""
+    data, summary = Database(run.folder), summarise(run)
+    known = {(v["problem"], v["response"]): v for v in data.verdicts.values() if not v["repeat"]}
+    best: dict[int, float] = defaultdict(float)
+    for trial in data.trials:
+        if data.cells[trial["cell"]]["role"] == "search" and trial["truth"] == "wrong":
+            best[trial["cell"]] = max(best[trial["cell"]], data.verdicts[trial["verdict"]]["score"])
+
+    def of(field: str, kinds: frozenset[str] | None) -> list[float]:
+        texts = [(p, text, kind) for p, record in data.problems.items() for text, kind, _ in record[field]]
+        return [known[p, text]["score"] for p, text, kind in texts if kinds is None or kind in kinds]
+
+    expected = {
+        "right answers": of("right", None),
+        "wrong answers": of("wrong", COMPLETE),
+        "near misses": of("wrong", NEAR),
+        "attacked": list(best.values()),
+    }
+    groups = {group.group: group for group in summary.scores}
+    assert set(groups) == {name for name, scores in expected.items() if scores}
+    for name, group in groups.items():
+        assert group.n == len(expected[name]) == sum(group.bins)
+        assert group.median == pytest.approx(np.median(expected[name]))
+        edges = np.linspace(0, 1, BINS + 1)[1:-1] - 1e-9
+        assert list(group.bins) == np.bincount(np.digitize(expected[name], edges), minlength=BINS).tolist()
+        assert group.accepted == np.mean([score >= summary.checks.threshold for score in expected[name]])
+
+
+def test_every_step_of_a_lineage_has_the_margin_of_the_store(run: Run) -> None:
+    data, summary = Database(run.folder), summarise(run)
+    known = {(v["problem"], v["response"]): v for v in data.verdicts.values() if not v["repeat"]}
+    steps = {(find["problem"], text) for find in summary.finds for _, text in find["lineage"]}
+    assert set(summary.margins) == steps != set()
+    assert all(pair == (known[step]["score"], known[step]["margin"]) for step, pair in summary.margins.items())
+    assert summary.starts == {p: record["wrong"][0][0] for p, record in data.problems.items()}
 
 
 def test_an_unfinished_run_gives_what_it_has(unfinished_run: Run) -> None:
