@@ -97,7 +97,7 @@ def _curves_chart(summary: RunSummary, drawn: Sequence[tuple[str, AttackSummary]
         return svg((band + line).properties(width=WIDTH, height=220), label)
     panel = (band + line).properties(width=WIDTH // 2 - 22, height=80)
     header = alt.Header(title=None, labelAnchor="start", labelLimit=WIDTH // 2 - 30)
-    return svg(panel.facet(facet=alt.Facet("attack:N", sort=None, header=header), columns=2), label)
+    return svg(panel.facet(facet=alt.Facet("attack:N", sort=_names(summary), header=header), columns=2), label)
 
 
 def _steps(name: str, attack: AttackSummary, budget: int) -> Iterator[dict[str, Any]]:

@@ -80,6 +80,8 @@ def svg(chart: Any, label: str) -> Markup:
         header={"labelColor": _INK, "labelFontSize": 13, "labelPadding": 3},
     )
     svg = str(vl_convert.vegalite_to_svg(styled.to_json()))
+    # The drawing is one image with one name; what Vega says of each of its parts is for nobody then.
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r' (?:role|aria-\w+)="[^"]*"', "", tag[0]), svg)
     # Fluid width: the viewBox keeps the proportions, the style sheet sets the size.
     svg = re.sub(r'(<svg[^>]*?) width="[\d.]+" height="[\d.]+"', r"\1", svg, count=1)
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(visible(label))}" ', 1))

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 #: Characters of a text that are compared: the time grows with their square.
 COMPARED = 600
 
-#: Parts no longer than so many characters and at least this similar (Ratcliff and Obershelp) are compared by characters.
+#: Parts no longer than so many characters, at least this similar (Ratcliff, Obershelp), are compared by characters.
 SHORT, SIMILAR = 40, 0.55
 
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
@@ -36,14 +36,16 @@ def difference(old: str, new: str) -> tuple[Piece, ...]:
 
 
 def kept(pieces: Sequence[Piece]) -> float:
-    """The share of the new text, in characters, that stood in the old one; 0 of an empty text."""
-    length = sum(len(p.text) for p in pieces if p.mark != "gone")
-    return sum(len(p.text) for p in pieces if p.mark == "same") / length if length else 0.0
+    """The share of the new text, in characters but blanks, that stood in the old one; 0 of a blank text."""
+    lengths = [(p.mark, len("".join(p.text.split()))) for p in pieces if p.mark != "gone"]
+    length = sum(n for _, n in lengths)
+    return sum(n for mark, n in lengths if mark == "same") / length if length else 0.0
 
 
 def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
     """The pieces between two texts, given as their parts; words are looked into, characters cannot be."""
-    for tag, i, j, k, m in SequenceMatcher(None, old, new).get_opcodes():
+    # A blank alone is nothing in common: it is matched beside other things that are.
+    for tag, i, j, k, m in SequenceMatcher(str.isspace, old, new).get_opcodes():
         gone, come = "".join(old[i:j]), "".join(new[k:m])
         if tag == "equal":
             yield Piece("same", come)

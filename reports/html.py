@@ -77,7 +77,7 @@ def settings(summary: RunSummary) -> list[tuple[str, str]]:
         ("judge", asked["judge"]),
         ("judge's fingerprint", asked["fingerprint"]),
         ("threshold", f"{summary.checks.threshold:g}"),
-        ("corpus", f"{asked['corpus']} ({asked['split']} split)"),
+        ("corpus", f"{asked['corpus']} (split: {asked['split']})"),
         ("oracle", asked["oracle"]),
         ("problems", str(asked["problem_count"])),
         ("attacks", ", ".join(asked["attacks"])),

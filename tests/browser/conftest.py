@@ -72,7 +72,8 @@ def visit_file(browser: Any) -> Iterator[Visitor]:
         page.on("dialog", lambda dialog: (seen.messages.append("dialog"), dialog.dismiss()))
         page.on("request", lambda request: seen.requests.append(request.url))
         page.goto(path.as_uri() + fragment, wait_until="load")
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        if options.get("java_script_enabled", True):
+            page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
         return seen
 
     yield open_page

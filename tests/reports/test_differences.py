@@ -36,9 +36,15 @@ def test_a_word_is_one_change_and_a_digit_another() -> None:
     assert difference("one two", "one three") == (Piece("same", "one "), Piece("gone", "two"), Piece("new", "three"))
 
 
-@pytest.mark.parametrize(("old", "new", "share"), [("", "", 0), ("abc", "", 0), ("", "abc", 0), ("a b", "a c", 2 / 3)])
+@pytest.mark.parametrize(("old", "new", "share"), [("", "", 0), ("abc", "", 0), ("", "abc", 0), ("a b", "a c", 1 / 2)])
 def test_how_much_was_kept(old: str, new: str, share: float) -> None:
     assert kept(difference(old, new)) == pytest.approx(share)
+
+
+def test_blanks_alone_are_nothing_in_common() -> None:
+    pieces = difference("The answer is 628.", "even plot Hook rigor")
+    assert kept(pieces) == 0
+    assert [p.mark for p in pieces] == ["gone", "new"]
 
 
 def test_long_texts_are_compared_at_their_beginning() -> None:
