@@ -158,6 +158,7 @@ def test_json_of_a_run(hoodwink: Callable[..., Result], finished: Path) -> None:
         "strings",
         "finds",
         "diversity",
+        "scores",
     ]
     assert data["schema"] == "hoodwink.run/1"
     assert {"name", "clean_accuracy", "auroc", "threshold"} <= set(data["judge"])
@@ -166,7 +167,7 @@ def test_json_of_a_run(hoodwink: Callable[..., Result], finished: Path) -> None:
     attack = data["attacks"][1]
     assert list(attack) == [
         "name", "problems", "excluded", "fooled", "acclaimed", "asr", "asr_ci", "kinds", "nonsense", "nonsense_ci",
-        "queries_median", "queries_total", "learning", "verdicts", "seconds", "failed", "curve",
+        "queries_median", "queries_total", "learning", "verdicts", "seconds", "failed", "curve", "band",
     ]  # fmt: skip
     assert (attack["problems"], attack["fooled"], attack["asr"]) == (3, 3, 1.0)
     assert isinstance(attack["asr_ci"], list)
