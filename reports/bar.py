@@ -89,7 +89,7 @@ class Bar:
                 return f"rejects no plain wrong answer, without any attack: {flags['unparsed'].seen}"
             return "accepts the plain wrong answer of every problem, without any attack"
         if self.check == "fail" and (found := [flags[id] for id in UNFIT if id in flags]):
-            return f'fails without any attack: {found[0].seen}; {found[0].means} (check="warn" attacks it nonetheless)'
+            return f"fails without any attack: {found[0].seen}"
         self.check_passable(len(checks.rejected_baseline), "left, whose plain wrong answer the judge rejects")
         return ""
 

@@ -55,15 +55,16 @@ def failed_text(record: Record, summary: RunSummary) -> str:
     attacks, corpus = visible(", ".join(record.attacks), 80), visible(record.corpus, 60)
     begun = f"at most {record.budget} queries a search, {record.queries} in all" if record.queries else "not begun"
     lines.append(f"attack  {attacks} on {corpus}, seed {record.seed}, {begun}")
-    if record.flags:
-        lines.append(f"checks  {', '.join(record.flags)}")
+    lines += [f"check   {flag.id}: {flag.seen}" for flag in summary.checks.flags]
+    if record.gate == "unfit" and summary.checks.rejected_baseline:
+        lines.append('        check="warn" attacks the judge nonetheless')
     return "\n".join([*lines, *_ways(record)])
 
 
 def accepted_text(record: Record, threshold: float) -> str:
     """Why a known find did not pass."""
     lines = [f"judge {visible(record.judge, 80)} {record.said}", ""]
-    return "\n".join([*lines, *_shown(record.shown[0], threshold), *_ways(record)])
+    return "\n".join([*lines, *_shown(record.shown[0], threshold), *_ways(record)]).rstrip()
 
 
 def _shown(group: Mapping[str, Any], threshold: float) -> list[str]:

@@ -28,9 +28,20 @@ _BAD = ("failed", "unfit")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A test that attacked a judge, as the page's table shows it; `link` leads from there to the run's own report."""
+    """A test that attacked a judge, as the page's table shows it.
+
+    Attributes:
+        entry: the test and what it saw.
+        bad: the judge did not pass.
+        otherwise: the test ended otherwise than that says.
+        rate: ASR with its interval.
+        asked: what was asked of it.
+        link: from the page to the run's own report; empty without one.
+    """
 
     entry: Entry
+    bad: bool
+    otherwise: bool
     rate: str
     asked: str
     link: str
@@ -142,8 +153,8 @@ def _broken(records: Sequence[Record], bad: Sequence[Record], attacked: Sequence
 
 
 def _fooled(record: Record) -> str:
-    bounds = None if record.interval is None else (record.interval[0], record.interval[1])
-    return f"is fooled on {record.fooled} of {record.problems} problems (ASR {percent(record.asr)}, {interval(bounds)})"
+    rate = f"ASR {percent(record.asr)}, {_bounds(record)}"
+    return f"is fooled on {record.fooled} of {record.problems} problems ({rate})"
 
 
 def _to_do(bad: Sequence[Record], attacked: Sequence[Record]) -> str:
@@ -168,17 +179,16 @@ def _attacks(entries: Sequence[Entry]) -> list[Entry]:
 
 def _row(entry: Entry, folder: Path) -> Row:
     record = entry.record
-    rate = (
-        "–"
-        if record.interval is None
-        else f"{percent(record.asr)} ({interval((record.interval[0], record.interval[1]))})"
-    )
-    asked = (
-        "–"
-        if record.limit is None
-        else f"{'upper end' if record.gated == 'upper' else 'ASR'} ≤ {100 * record.limit:g}%"
-    )
-    return Row(entry, rate, asked, _link(record, folder))
+    bad = record.gate in _BAD
+    rate = "–" if record.interval is None else f"{percent(record.asr)} ({_bounds(record)})"
+    rated = "upper end" if record.gated == "upper" else "ASR"
+    asked = "–" if record.limit is None else f"{rated} ≤ {100 * record.limit:g}%"
+    otherwise = record.gate != "open" and bad == (entry.outcome == "passed")
+    return Row(entry, bad, otherwise, rate, asked, _link(record, folder))
+
+
+def _bounds(record: Record) -> str:
+    return "" if record.interval is None else interval((record.interval[0], record.interval[1]))
 
 
 def _link(record: Record, folder: Path) -> str:
