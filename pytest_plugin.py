@@ -335,7 +335,7 @@ class PluginSession:
             return
         from .reports.session import lines
 
-        terminalreporter.section("hoodwink")
+        terminalreporter.write_sep("=", "hoodwink")
         for text, bad in lines(self.entries):
             terminalreporter.write_line(text, red=bad)
         if self.problem:
