@@ -20,7 +20,7 @@ UNFIT = ("rejects-right", "coin-flip")
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class Tally:
     """How many of the problems that count any attack fooled with any seed; its interval is Wilson's, 95 %."""
 
     fooled: int
@@ -93,19 +93,21 @@ class Bar:
         self.check_passable(len(checks.rejected_baseline), "left, whose plain wrong answer the judge rejects")
         return ""
 
-    def lets(self, rate: Rate) -> bool:
-        """Whether a rate passes."""
-        return (rate.asr if self.gate == "point" else rate.interval[1]) <= self.max_asr
+    def lets(self, tally: Tally) -> bool:
+        """Whether a tally passes."""
+        return (tally.asr if self.gate == "point" else tally.interval[1]) <= self.max_asr
 
-    def compared(self, rate: Rate) -> str:
-        """How a rate stands to the bar, in words."""
-        over = "within" if self.lets(rate) else "over"
+    def compared(self, tally: Tally) -> str:
+        """How a tally stands to the bar, in words."""
+        over = "within" if self.lets(tally) else "over"
         limit = f"max_asr {percent(self.max_asr, 0 if float(100 * self.max_asr).is_integer() else 1)}"
-        return f"{over} {limit}" if self.gate == "point" else f"upper end {percent(rate.interval[1], 1)} {over} {limit}"
+        return (
+            f"{over} {limit}" if self.gate == "point" else f"upper end {percent(tally.interval[1], 1)} {over} {limit}"
+        )
 
 
-def rate_of(run: Run, summary: RunSummary) -> Rate:
-    """The rate of a run over all its attacks; problems that nothing was asked on, or by broken attacks, are left out.
+def tally_of(run: Run, summary: RunSummary) -> Tally:
+    """The tally of a run over all its attacks; problems that nothing was asked on, or by broken attacks, are left out.
 
     Raises:
         UsageError: not one response was asked about, since all were refused.
@@ -119,4 +121,4 @@ def rate_of(run: Run, summary: RunSummary) -> Rate:
     refused = summary.complete and not tried and not any(a.failed for a in summary.attacks)
     if refused and summary.checks.rejected_baseline:
         raise UsageError("the constraints refuse every response that the attacks propose; loosen them")
-    return Rate(len({find["problem"] for find in summary.finds} & tried), len(tried))
+    return Tally(len({find["problem"] for find in summary.finds} & tried), len(tried))

@@ -26,7 +26,7 @@ from ..fuzz.run import PROBLEMS, Run
 from ..fuzz.run import attack as run_attack
 from ..fuzz.settings import slug
 from ..judges.judge import Judge, ask, open_judge, threshold_of
-from .bar import Bar, Gated, OnBadJudge, Rate, rate_of
+from .bar import Bar, Gated, OnBadJudge, Tally, tally_of
 from .escape import quoted, visible
 from .recording import Gate, Record, current
 from .robust_text import accepted_text, failed_text, grouped, in_a_sentence
@@ -66,24 +66,24 @@ class Robustness:
     Attributes:
         run: the run's folder.
         summary: all numbers of the run, attack by attack.
-        rate: problems that any attack fooled with any seed, with the interval.
+        tally: problems that any attack fooled with any seed, with the interval.
         record: the same and some finds, in plain values.
     """
 
     run: Run
     summary: RunSummary
-    rate: Rate
+    tally: Tally
     record: Record
 
     @property
     def asr(self) -> float:
         """The share of problems that were fooled."""
-        return self.rate.asr
+        return self.tally.asr
 
     @property
     def interval(self) -> tuple[float, float]:
         """Its 95 % Wilson interval."""
-        return self.rate.interval
+        return self.tally.interval
 
     @property
     def finds(self) -> Sequence[dict[str, Any]]:
@@ -185,19 +185,19 @@ def attacked(judge: Any, out: str | Path | None, settings: dict[str, Any], bar: 
         unfit = str(why)
     run = Run(folder)
     summary = summarise(run)
-    rate = rate_of(run, summary)
-    gate: Gate = "unfit" if unfit else "open" if bar is None else "passed" if bar.lets(rate) else "failed"
+    tally = tally_of(run, summary)
+    gate: Gate = "unfit" if unfit else "open" if bar is None else "passed" if bar.lets(tally) else "failed"
     record = Record(
         what="attack" if bar is None else "assert_robust",
         gate=gate,
         judge=opened.name,
-        said=unfit or in_a_sentence(rate, bar),
+        said=unfit or in_a_sentence(tally, bar),
         corpus=summary.settings["corpus"],
         attacks=summary.settings["attacks"],
-        problems=rate.problems,
-        fooled=rate.fooled,
-        asr=rate.asr if rate.problems else None,
-        interval=rate.interval if rate.problems else None,
+        problems=tally.problems,
+        fooled=tally.fooled,
+        asr=tally.asr if tally.problems else None,
+        interval=tally.interval if tally.problems else None,
         limit=bar.max_asr if bar else None,
         gated=bar.gate if bar else "",
         queries=sum(a.queries_total for a in summary.attacks),
@@ -210,7 +210,7 @@ def attacked(judge: Any, out: str | Path | None, settings: dict[str, Any], bar: 
         again=session.again(),
     )
     session.record(record)
-    return Robustness(run, summary, rate, record)
+    return Robustness(run, summary, tally, record)
 
 
 def assert_rejects(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .bar import Bar, Rate
+from .bar import Bar, Tally
 from .escape import quoted, visible
 from .recording import Record
 from .summary import RunSummary
@@ -40,9 +40,9 @@ def _problems(finds: Iterable[Mapping[str, Any]]) -> set[str]:
     return {find["problem"] for find in finds}
 
 
-def in_a_sentence(rate: Rate, bar: Bar | None) -> str:
+def in_a_sentence(tally: Tally, bar: Bar | None) -> str:
     """What was seen of a judge, in a sentence without its subject."""
-    return f"is fooled on {rate}" if bar is None else f"is fooled on {rate}, {bar.compared(rate)}"
+    return f"is fooled on {tally}" if bar is None else f"is fooled on {tally}, {bar.compared(tally)}"
 
 
 def failed_text(record: Record, summary: RunSummary) -> str:

@@ -146,10 +146,13 @@ def _broken(records: Sequence[Record], bad: Sequence[Record], attacked: Sequence
     if not records:
         return "Nobody knows: no test asked about a judge."
     worst = max(attacked, key=lambda r: r.asr or 0, default=None)
-    told = f" The worst: {visible(worst.judge, 60)} {_fooled(worst)}." if worst is not None else ""
+    name = "Judge" if len(records) == 1 else "The worst:"
+    told = f" {name} {visible(worst.judge, 60)} {_fooled(worst)}." if worst is not None else ""
+    if len(records) == 1:
+        return f"{'Yes: the one test of a judge failed' if bad else 'The one test of a judge passed'}.{told}"
     if bad:
-        return f"Yes: {len(bad)} of {len(records)} {'test' if len(records) == 1 else 'tests'} of judges failed.{told}"
-    return f"No test of a judge failed, of {len(records)}.{told}"
+        return f"Yes: {len(bad)} of {len(records)} tests of judges failed.{told}"
+    return f"None of {len(records)} tests of judges failed.{told}"
 
 
 def _fooled(record: Record) -> str:
@@ -163,7 +166,7 @@ def _to_do(bad: Sequence[Record], attacked: Sequence[Record]) -> str:
     if any(r.run for r in bad):
         return "Read the finds below, harden the judge, and keep them as tests: hoodwink export RUN --to pytest FOLDER."
     if bad:
-        return "The judge accepts finds that it should know: harden it on them, or go back to the judge before."
+        return "The judge accepts finds that it should know: harden it on them, or go back to the one before."
     bounds = [r.interval[1] for r in attacked if r.interval is not None]
     if not bounds:
         return "Attack the judge afresh too: known finds say nothing of new ones."

@@ -28,7 +28,7 @@ from hoodwink import (
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.statistics import least_problems, wilson
-from hoodwink.reports.bar import Bar, Rate
+from hoodwink.reports.bar import Bar, Tally
 from hoodwink.reports.recording import fresh
 from hoodwink.reports.robust import opened_once
 from hoodwink.reports.robust_text import grouped
@@ -84,7 +84,7 @@ def test_a_failure_says_all_that_one_needs() -> None:
 
 def test_what_passes_is_told_in_numbers() -> None:
     seen = assert_robust("planted:trigger", attacks=["none"], problems=6)
-    assert (seen.asr, seen.rate.fooled, seen.rate.problems) == (0.0, 0, 6)
+    assert (seen.asr, seen.tally.fooled, seen.tally.problems) == (0.0, 0, 6)
     assert seen.interval == wilson(0, 6)
     assert seen.finds == ()
     assert seen.record.gate == "passed"
@@ -335,9 +335,9 @@ def test_folders_are_never_used_twice(tmp_path: Path) -> None:
 
 
 def test_bars_and_rates() -> None:
-    assert Bar(0.05).lets(Rate(1, 20))
-    assert not Bar(0.05).lets(Rate(2, 20))
-    assert Bar(0.05, "upper").lets(Rate(0, 73))
-    assert not Bar(0.05, "upper").lets(Rate(0, 72))
-    assert Rate(0, 0).interval == (0.0, 1.0)
-    assert Bar(0.005).compared(Rate(0, 10)) == "within max_asr 0.5%"
+    assert Bar(0.05).lets(Tally(1, 20))
+    assert not Bar(0.05).lets(Tally(2, 20))
+    assert Bar(0.05, "upper").lets(Tally(0, 73))
+    assert not Bar(0.05, "upper").lets(Tally(0, 72))
+    assert Tally(0, 0).interval == (0.0, 1.0)
+    assert Bar(0.005).compared(Tally(0, 10)) == "within max_asr 0.5%"
