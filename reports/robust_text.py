@@ -71,6 +71,9 @@ def _shown(group: Mapping[str, Any], threshold: float) -> list[str]:
     """A group of finds, in a few lines."""
     where = "" if group["problems"] == 1 else f"   on {group['problems']} problems, one of them:"
     over = f" (accepts from {threshold:g})" if group["score"] >= threshold else " (accepted)"
+    over += f", found after {group['queries']} {'query' if group['queries'] == 1 else 'queries'}" * bool(
+        group["attack"]
+    )
     rows = [
         ("score", f"{group['score']:.3f}{over}"),
         ("question", visible(" ".join(group["question"].split()), _TEXT)),

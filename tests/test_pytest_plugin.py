@@ -75,7 +75,7 @@ def test_a_failure_as_a_user_sees_it(pytester: pytest.Pytester, run: Run) -> Non
             ">       hoodwink.assert_robust(*",
             "E       hoodwink.NotRobust: judge planted:trigger is fooled on 3 of 3 problems: ASR 100% *over max_asr 5%",
             "E         'Solution'   on 3 problems, one of them:",
-            "E           score     0.953 (accepts from 0.5)",
+            "E           score     0.953 (accepts from 0.5), found after * queries",
             "E           question  *",
             "E           why wrong states no number; *",
             "E       attack  openers on arithmetic, seed 0, at most 12 queries a search, * in all",
