@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from .views import report
 #: Finds that the page shows, and the bytes of text that they may take together; the rest are in the runs.
 GALLERY, GALLERY_BYTES = 200, 1_000_000
 _BAD = ("failed", "unfit")
+_EXPLORE = "pytest --hoodwink-explore --hoodwink-problems 100 --hoodwink-budget 2000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def answers(entries: Sequence[Entry]) -> list[Answer]:
         where = "one problem" if most["problems"] == 1 else f"{most['problems']} problems of one test"
         found.append(Answer(BY_WHAT, f"Most often by {quoted(most['shrunk'], 60)} ({most['kind']}), on {where}."))
     if records:
-        found.append(Answer(TO_DO, _to_do(bad, attacked)))
+        found.append(_to_do(bad, attacked))
     return found
 
 
@@ -160,20 +162,20 @@ def _fooled(record: Record) -> str:
     return f"is fooled on {record.fooled} of {record.problems} problems ({rate})"
 
 
-def _to_do(bad: Sequence[Record], attacked: Sequence[Record]) -> str:
+def _to_do(bad: Sequence[Record], attacked: Sequence[Record]) -> Answer:
     if any(r.gate == "unfit" for r in bad):
-        return "Mend what is wrong without any attack first: each such judge says why in the table below."
-    if any(r.run for r in bad):
-        return "Read the finds below, harden the judge, and keep them as tests: hoodwink export RUN --to pytest FOLDER."
+        return Answer(TO_DO, "Mend what is wrong without any attack first: the table below says what that is.")
+    if runs := [r.run for r in sorted(bad, key=lambda r: -(r.asr or 0)) if r.run]:
+        command = f"hoodwink export {shlex.quote(visible(runs[0]))} --to pytest tests/known"
+        return Answer(TO_DO, "Read the finds below, harden the judge on them, and keep them as tests.", command)
     if bad:
-        return "The judge accepts finds that it should know: harden it on them, or go back to the one before."
+        text = "The judge accepts finds that it should know: harden it on them, or go back to the one before."
+        return Answer(TO_DO, text)
     bounds = [r.interval[1] for r in attacked if r.interval is not None]
     if not bounds:
-        return "Attack the judge afresh too: known finds say nothing of new ones."
-    return (
-        f"So few problems leave room for an ASR of up to {percent(max(bounds))}: "
-        "more of them, a larger budget, or --hoodwink-explore in a nightly job say more."
-    )
+        return Answer(TO_DO, "Attack the judge afresh too: known finds say nothing of new ones.")
+    room = f"So few problems leave room for an ASR of up to {percent(max(bounds))}."
+    return Answer(TO_DO, f"{room} Attack more of them, longer, and with another seed, every night say.", _EXPLORE)
 
 
 def _attacks(entries: Sequence[Entry]) -> list[Entry]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import hoodwink
 import pytest
+from hoodwink import pytest_plugin
 from hoodwink.reports.answers import BROKEN, BY_WHAT, CHEAPLY, TO_DO
 from hoodwink.reports.recording import Entry, Record
 from hoodwink.reports.session import answers, known_finds, lines, render, write_report
@@ -72,22 +73,21 @@ def test_known_finds_are_counted_by_judge() -> None:
     [
         ([], {BROKEN: "Nobody knows: no test asked about a judge."}),
         (
-            [attacked(0, "passed"), attacked(12), known("passed")],
+            [attacked(0, "passed"), attacked(12, run="somewhere"), known("passed")],
             {
                 BROKEN: "Yes: 1 of 3 tests of judges failed. The worst: "
                 "mine is fooled on 12 of 20 problems (ASR 60%, 0–16%).",
                 CHEAPLY: "The cheapest find took 7 queries; all searches asked about 1280 responses.",
                 BY_WHAT: "Most often by 'Yes' (nonsense), on 12 problems of one test.",
-                TO_DO: "Read the finds below, harden the judge, and keep them as tests: "
-                "hoodwink export RUN --to pytest FOLDER.",
+                TO_DO: "Read the finds below, harden the judge on them, and keep them as tests.",
             },
         ),
         (
             [attacked(0, "passed")],
             {
                 BROKEN: "The one test of a judge passed. Judge mine is fooled on 0 of 20 problems (ASR 0%, 0–16%).",
-                TO_DO: "So few problems leave room for an ASR of up to 16%: more of them, a larger budget, or "
-                "--hoodwink-explore in a nightly job say more.",
+                TO_DO: "So few problems leave room for an ASR of up to 16%. "
+                "Attack more of them, longer, and with another seed, every night say.",
             },
         ),
         (
@@ -101,16 +101,21 @@ def test_known_finds_are_counted_by_judge() -> None:
             [attacked(0, "unfit", asr=None, interval=None, run="somewhere")],
             {
                 BROKEN: "Yes: the one test of a judge failed.",
-                TO_DO: "Mend what is wrong without any attack first: each such judge says why in the table below.",
+                TO_DO: "Mend what is wrong without any attack first: the table below says what that is.",
             },
         ),
     ],
 )
 def test_the_first_screen(records: list[Record], said: dict[str, str]) -> None:
-    for record in records:
-        if record.gate == "failed" and record.what == "assert_robust":
-            records = [attacked(r.fooled, r.gate, run="somewhere") if r is record else r for r in records]
-    assert dict(answers(entries(*records))) == said
+    assert {answer.question: answer.text for answer in answers(entries(*records))} == said
+
+
+def test_what_to_do_comes_as_a_command() -> None:
+    made = answers(entries(attacked(3, run="runs/a"), attacked(9, run="runs/b c"), attacked(0, "passed", run="runs/d")))
+    assert made[-1].command == "hoodwink export 'runs/b c' --to pytest tests/known"
+    words = answers(entries(attacked(0, "passed")))[-1].command.split()
+    known = {f"--hoodwink-{option.name}" for option in pytest_plugin.SETTINGS} | {"--hoodwink-explore"}
+    assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_page_links_to_the_runs_that_are_there(tmp_path: Path) -> None:
