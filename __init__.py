@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .judges.judge import open_judge as judge
     from .judges.training import train
     from .reports.exports import export
+    from .reports.robust import HoodwinkWarning, NotRobust, Robustness, assert_rejects, assert_robust
     from .reports.views import report, summarise
 
 _LAZY = {
@@ -33,11 +34,14 @@ _LAZY = {
     "Corpus": "corpora.corpus:Corpus",
     "Find": "corpora.records:Find",
     "HoodwinkError": "corpora.errors:HoodwinkError",
+    "HoodwinkWarning": "reports.robust:HoodwinkWarning",
     "Item": "corpora.records:Item",
     "Judge": "judges.judge:Judge",
     "JudgeError": "corpora.errors:JudgeError",
+    "NotRobust": "reports.robust:NotRobust",
     "Problem": "corpora.records:Problem",
     "Response": "corpora.records:Response",
+    "Robustness": "reports.robust:Robustness",
     "Run": "fuzz.run:Run",
     "Target": "fuzz.target:Target",
     "Training": "fuzz.collapse:Training",
@@ -45,6 +49,8 @@ _LAZY = {
     "Truth": "corpora.records:Truth",
     "UsageError": "corpora.errors:UsageError",
     "Verdict": "corpora.records:Verdict",
+    "assert_rejects": "reports.robust:assert_rejects",
+    "assert_robust": "reports.robust:assert_robust",
     "attack": "fuzz.run:attack",
     "check": "fuzz.run:check",
     "collapse": "fuzz.collapse:collapse",
@@ -76,6 +82,7 @@ __all__ += [
     "judge",
     "load_run",
 ]
+__all__ += ["HoodwinkWarning", "NotRobust", "Robustness", "assert_rejects", "assert_robust"]
 __all__ += ["report", "summarise", "train"]
 
 

@@ -22,6 +22,15 @@ def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float,
     return float(interval.low), float(interval.high)
 
 
+def least_problems(rate: float, confidence: float = 0.95) -> int:
+    """The fewest problems of which none is fooled that bring the upper end of the Wilson interval to `rate` or under.
+
+    For 0 of n that end is z² / (n + z²); `rate` lies in (0, 1).
+    """
+    z = float(stats.norm.ppf((1 + confidence) / 2))
+    return math.ceil(z * z * (1 - rate) / rate - 1e-9)
+
+
 def rate_interval(rates: Sequence[float], seeds: int, confidence: float = 0.95) -> tuple[float, float] | None:
     """Interval of a mean over problems: Wilson where each is 0 or 1, else a bootstrap that resamples problems.
 

@@ -122,7 +122,14 @@ def test_pytest_finds_no_package_above_the_tests() -> None:
     assert [p for p in [ROOT / "conftest.py", *(ROOT / "tests").rglob("__init__.py")] if p.exists()] == []
 
 
-@pytest.mark.parametrize(("module", "heavy"), [("hoodwink", [*HEAVY, "rich", "cyclopts"]), ("hoodwink.cli", HEAVY)])
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("hoodwink", [*HEAVY, "rich", "cyclopts"]),
+        ("hoodwink.cli", HEAVY),
+        ("hoodwink.pytest_plugin", [*HEAVY, "rich", "cyclopts", "hypothesis"]),
+    ],
+)
 def test_importing_loads_nothing_heavy(module: str, heavy: list[str]) -> None:
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")

@@ -81,7 +81,8 @@ def test_licence_and_entry_point(wheel: Path, names: set[str]) -> None:
     with zipfile.ZipFile(wheel) as archive:
         points = archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
-    assert "hoodwink = hoodwink.cli:main" in points
+    assert "[console_scripts]\nhoodwink = hoodwink.cli:main\n" in points
+    assert "[pytest11]\nhoodwink = hoodwink.pytest_plugin\n" in points
     assert "Requires-Python: >=3.11" in metadata
     assert "License-Expression: Apache-2.0" in metadata
 
