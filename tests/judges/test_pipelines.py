@@ -304,4 +304,4 @@ def test_the_examples_of_the_docs(example, classifier, generator, tmp_path):
     assert names["judge"].accept == "EQUIVALENT"
     assert re.fullmatch(r"pipeline:\./my-classifier [\d.]+", printed)
     _, printed = example("generator.py")
-    assert re.fullmatch(r"pipeline:\./my-model [\d.]+", printed)
+    assert printed == "pipeline:./my-model None"  # a random model writes nothing that can be read
