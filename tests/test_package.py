@@ -82,6 +82,7 @@ def test_licence_and_entry_point(wheel: Path, names: set[str]) -> None:
         points = archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
     assert "hoodwink = hoodwink.cli:main" in points
+    assert "[hypothesis]\nhoodwink = hoodwink.hypothesis_plugin:register" in points
     assert "Requires-Python: >=3.11" in metadata
     assert "License-Expression: Apache-2.0" in metadata
 
