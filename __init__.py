@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import strategies
     from .corpora.corpus import Corpus
     from .corpora.corpus import open_corpus as corpus
     from .corpora.errors import HoodwinkError, JudgeError, UsageError
@@ -60,12 +61,25 @@ _LAZY = {
     "judge": "judges.judge:open_judge",
     "load_run": "fuzz.run:load_run",
     "report": "reports.views:report",
+    "strategies": "strategies",
     "summarise": "reports.views:summarise",
     "train": "judges.training:train",
 }
 
-__all__ = ["Candidate", "Corpus", "Find", "HoodwinkError", "Item", "Judge", "JudgeError", "Problem", "Response", "Run"]
-__all__ += [
+__all__ = [
+    "Candidate",
+    "Corpus",
+    "Find",
+    "HoodwinkError",
+    "HoodwinkWarning",
+    "Item",
+    "Judge",
+    "JudgeError",
+    "NotRobust",
+    "Problem",
+    "Response",
+    "Robustness",
+    "Run",
     "Target",
     "Training",
     "Trial",
@@ -73,6 +87,8 @@ __all__ += [
     "UsageError",
     "Verdict",
     "__version__",
+    "assert_rejects",
+    "assert_robust",
     "attack",
     "check",
     "collapse",
@@ -81,9 +97,11 @@ __all__ += [
     "export",
     "judge",
     "load_run",
+    "report",
+    "strategies",
+    "summarise",
+    "train",
 ]
-__all__ += ["HoodwinkWarning", "NotRobust", "Robustness", "assert_rejects", "assert_robust"]
-__all__ += ["report", "summarise", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -92,7 +110,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module, _, attribute = _LAZY[name].partition(":")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    value = importlib.import_module(f"{__name__}.{module}")
+    value = getattr(value, attribute) if attribute else value
     globals()[name] = value
     return value
 

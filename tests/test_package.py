@@ -57,7 +57,7 @@ def test_top_level_is_the_package_alone(names: set[str]) -> None:
 
 def test_code_is_complete_and_tests_are_not_in_it(names: set[str]) -> None:
     code = {name for name in names if name.endswith(".py")}
-    parts = ["*.py", *(f"{part}/**/*.py" for part in ("corpora", "judges", "fuzz", "reports"))]
+    parts = ["*.py", *(f"{part}/**/*.py" for part in ("corpora", "judges", "fuzz", "reports", "commands"))]
     assert code == set().union(*map(shipped, parts))
     assert not [name for name in names if "tests" in name.split("/") or "conftest" in name or "/test_" in name]
 
@@ -83,6 +83,7 @@ def test_licence_and_entry_point(wheel: Path, names: set[str]) -> None:
         metadata = archive.read(f"{info}/METADATA").decode()
     assert "[console_scripts]\nhoodwink = hoodwink.cli:main\n" in points
     assert "[pytest11]\nhoodwink = hoodwink.pytest_plugin\n" in points
+    assert "[hypothesis]\nhoodwink = hoodwink.hypothesis_plugin:register" in points
     assert "Requires-Python: >=3.11" in metadata
     assert "License-Expression: Apache-2.0" in metadata
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +56,9 @@ UNREAD = Verdict(0.0, -1.0, False, parsed=False)
         (1.0, Verdict(1.0, MAX_MARGIN, True)),
         (5e-324, Verdict(5e-324, -MAX_MARGIN, False)),
         (Verdict(0.3, -7.0, False, text="no"), Verdict(0.3, -7.0, False, text="no")),
+        ("Yes.", Verdict(1.0, 1.0, True, text="Yes.")),
+        ('{"score": 0.25}', Verdict(0.25, -math.log(3), False, text='{"score": 0.25}')),
+        ("Score: 9", Verdict(0.0, -1.0, False, parsed=False, text="Score: 9")),
     ],
 )
 @pytest.mark.parametrize("batch", [False, True])
@@ -121,6 +126,9 @@ def test_callable_objects_methods_and_partials(two):
     assert ask(open_judge(functools.partial(lambda bonus, response: bonus, 0.5)), two)[0].score == 0.5
 
 
+RETURN = "return a score in [0, 1], a bool, None or a model's reply"
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -129,13 +137,9 @@ def test_callable_objects_methods_and_partials(two):
         (-0.1, "returned -0.1; scores lie in [0, 1]"),
         (math.inf, "returned inf; scores lie in [0, 1]"),
         (np.float64("nan"), "returned nan; scores lie in [0, 1]"),
-        ("yes", "returned 'yes'; return a score in [0, 1], a bool or None"),
-        ([0.5], "returned [0.5]; return a score in [0, 1], a bool or None"),
-        (np.eye(2), "returned array([[1., 0.], [0., 1.]]); return a score in [0, 1], a bool or None"),
-        (
-            "x\n" * 50,
-            "returned 'x\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\nx\\; return ",
-        ),
+        ([0.5], f"returned [0.5]; {RETURN}"),
+        (np.eye(2), f"returned array([[1., 0.], [0., 1.]]); {RETURN}"),
+        ([0] * 50, f"returned [{'0, ' * 19}0,; {RETURN}"),
         (Verdict(math.nan, 1.0, True), "gave score nan to "),
         (Verdict(1.5, 1.0, True), "gave score 1.5 to "),
         (Verdict(0.5, math.inf, True), "gave margin inf to "),
@@ -202,35 +206,13 @@ def test_the_user_can_still_stop_it(two):
         ask(open_judge(grade), two)
 
 
-async def coroutine(response):
-    return True
-
-
-async def coroutine_batch(items):
-    return [True for _ in items]
-
-
-async def async_generator(items):
-    for _ in items:
-        yield True
-
-
-@pytest.mark.parametrize("function", [coroutine, coroutine_batch, async_generator])
-def test_async_functions_are_refused_when_opened(function):
-    with pytest.raises(UsageError) as error:
-        open_judge(function)
-    assert str(error.value) == (
-        f"judge function:{function.__name__} is async; wrap it in a plain function of items that calls asyncio.run"
-    )
-
-
 def test_a_generator_where_one_answer_is_wanted(two):
     def grade(response):
         yield True
 
     said = failure(grade, two, JudgeError)
     assert said.startswith("judge function:grade returned <generator object ")
-    assert said.endswith("; return a score in [0, 1], a bool or None")
+    assert said.endswith(f"; {RETURN}")
 
 
 FIELDS = "take (items) or some of question, reference, response, problem"
@@ -436,6 +418,12 @@ def test_a_wrong_number_in_flight(function, in_flight, said):
     assert str(error.value).startswith(said)
 
 
+def test_an_unknown_option_of_a_function():
+    with pytest.raises(UsageError) as error:
+        open_judge(lambda response: 1, in_fligt=2)
+    assert str(error.value) == ("no option of a judge around a function is named 'in_fligt'; did you mean in_flight?")
+
+
 def test_the_number_in_flight_is_an_option_of_the_name(monkeypatch):
     module = types.ModuleType("concurrent_user")
     module.grade = lambda response: 0.5
@@ -450,3 +438,18 @@ def test_the_number_in_flight_is_an_option_of_the_name(monkeypatch):
     ):
         with pytest.raises(UsageError, match=said):
             open_judge(f"python:concurrent_user:{name}:in_flight=4")
+
+
+@pytest.mark.parametrize(("name", "judge"), [("plain.py", "function:grade"), ("grader.py", "function:Grader")])
+def test_the_examples_of_the_docs(name, judge, example):
+    _, printed = example(name)
+    assert printed.split()[0] == judge
+    assert float(printed.split()[1]) > 0.9
+
+
+def test_every_example_of_the_docs_is_run():
+    """Here, in test_openai and in test_pipelines."""
+    text = (Path(__file__).parents[2] / "docs" / "judges.md").read_text("utf-8")
+    shown = ["plain.py", "grader.py", "served.py", "async_served.py", "classifier.py", "generator.py"]
+    assert re.findall(r"```python\n# (\S+)\n", text) == shown
+    assert text.count("```python") == len(shown)
