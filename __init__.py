@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import strategies
     from .corpora.corpus import Corpus
     from .corpora.corpus import open_corpus as corpus
     from .corpora.errors import HoodwinkError, JudgeError, UsageError
@@ -60,6 +61,7 @@ _LAZY = {
     "judge": "judges.judge:open_judge",
     "load_run": "fuzz.run:load_run",
     "report": "reports.views:report",
+    "strategies": "strategies",
     "summarise": "reports.views:summarise",
     "train": "judges.training:train",
 }
@@ -83,7 +85,7 @@ __all__ += [
     "load_run",
 ]
 __all__ += ["HoodwinkWarning", "NotRobust", "Robustness", "assert_rejects", "assert_robust"]
-__all__ += ["report", "summarise", "train"]
+__all__ += ["report", "strategies", "summarise", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -92,7 +94,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module, _, attribute = _LAZY[name].partition(":")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    value = importlib.import_module(f"{__name__}.{module}")
+    value = getattr(value, attribute) if attribute else value
     globals()[name] = value
     return value
 

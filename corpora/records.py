@@ -47,7 +47,7 @@ class Response:
     step: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Problem:
     """A question, its reference answer, known responses, and where it belongs.
 
@@ -80,6 +80,14 @@ class Problem:
         digest = hashlib.sha256(f"{question}\x1f{reference}".encode("utf-8", "surrogatepass")).hexdigest()
         split: Split = "eval" if int(digest[:8], 16) % 10 < 3 else "train"
         return cls(digest[:16], family, question, reference, right, wrong, split, solution)
+
+    def __repr__(self) -> str:
+        """The call that makes it, but for its known responses, which would hide it."""
+        return f"Problem.make(family={self.family!r}, question={self.question!r}, reference={self.reference!r})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same for what asks dataclasses for their fields instead: IPython, and Hypothesis in failing examples."""
+        printer.text(repr(self))
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dicts; `from_json` is its inverse."""
