@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import functools
 import hashlib
 import inspect
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 #: How deep values inside values are looked at.
 DEPTH = 8
+#: So many numbers of an array are looked at, evenly spaced: training changes nearly all of them.
+SAMPLE = 4096
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
+_CODE = (types.FunctionType, types.MethodType, functools.partial)
+_CONTAINERS = (dict, list, tuple, set, frozenset)
 
 
 def digest_of(function: Any) -> str:
-    """A hash of a function's file, code, defaults and surroundings, or of a callable object's class and plain state.
+    """A hash of a function's file, code, defaults and surroundings, or of a callable object's class and state.
 
-    Not guaranteed: state that is neither plain values nor functions (a model, a connection) is known by its type alone.
+    Surroundings are what it closes over and the plain values among the globals that it names. State is told by plain
+    values, functions, paths and the like, data classes, objects of the same module, arrays and the weights of models,
+    and containers of these. Not guaranteed: other state (a connection, what is behind an address) is known by its type.
     """
     return hashlib.sha256(f"{_file(function)} {describe(function)}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def describe(value: Any, depth: int = DEPTH) -> str:
     """A value without addresses and without the order of sets, which differ from one process to the next."""
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes | type(Ellipsis)):
+    if isinstance(value, _PLAIN):
         return repr(value)
     if depth == 0:
         return type(value).__qualname__
@@ -36,20 +47,110 @@ def describe(value: Any, depth: int = DEPTH) -> str:
         return f"method {describe((value.__func__, value.__self__), depth)}"
     if isinstance(value, types.FunctionType):
         cells = tuple(_contents(cell) for cell in value.__closure__ or ())
-        return describe((value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells), depth)
+        named = (value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells)
+        return describe((*named, _globals(value, depth)), depth)
     if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(sorted(f"{describe(k, depth - 1)}: {describe(v, depth - 1)}" for k, v in value.items()))
-            + "}"
-        )
+        inner = sorted(f"{describe(k, depth - 1)}: {describe(v, depth - 1)}" for k, v in value.items())
+        return "{" + ", ".join(inner) + "}"
     if isinstance(value, set | frozenset):
         return "{" + ", ".join(sorted(describe(v, depth - 1) for v in value)) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(describe(v, depth - 1) for v in value) + "]"
-    state = getattr(value, "__dict__", {}) if not isinstance(value, type | types.ModuleType) else {}
-    plain = {k: v for k, v in state.items() if isinstance(v, bool | int | float | str | types.FunctionType)}
-    return f"{type(value).__qualname__} {getattr(value, '__qualname__', '')} {describe(plain, depth - 1)}"
+    return _describe_object(value, depth)
+
+
+def _describe_object(value: Any, depth: int) -> str:
+    """An object by its class and what its state tells."""
+    name = f"{type(value).__qualname__} {getattr(value, '__qualname__', '')}"
+    if isinstance(value, types.ModuleType | types.BuiltinFunctionType):
+        return name
+    if isinstance(value, type):
+        return f"{name} {describe(_code_of(value), depth - 1)}"
+    if (numbers := _numbers(value)) is not None:
+        return f"{name} {numbers}"
+    if _is_value(value):
+        return repr(value)
+    state = {k: v for k, v in _state(value).items() if _tells(v, type(value).__module__, depth - 1)}
+    return f"{name} {describe(_code_of(type(value)), depth - 1)} {describe(state, depth - 1)}"
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """An object's attributes, those in slots too."""
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    return {**{k: getattr(value, k) for k in slots if hasattr(value, k)}, **getattr(value, "__dict__", {})}
+
+
+def _tells(value: Any, module: str, depth: int) -> bool:
+    """Whether an attribute is the same in every process for as long as the object behaves the same.
+
+    A client's connections, locks and caches are not, and neither is what a library's object keeps for itself.
+    """
+    if isinstance(value, _PLAIN + _CODE) or depth == 0:
+        return True
+    if isinstance(value, _CONTAINERS):
+        inner = value.values() if isinstance(value, dict) else value
+        return all(_tells(v, module, depth - 1) for v in inner)
+    own = type(value).__module__ == module and not isinstance(value, type | types.ModuleType)
+    return own or dataclasses.is_dataclass(value) or _is_value(value) or _numbers(value) is not None
+
+
+def _is_value(value: Any) -> bool:
+    """Whether an object is known by its repr: a path, a pattern, a date, a member of an enumeration, a client's URL."""
+    kind = type(value)
+    if isinstance(value, enum.Enum):
+        return True
+    told = kind.__module__.split(".")[0] in sys.stdlib_module_names or kind.__name__ == "URL"
+    hashed: object = kind.__hash__
+    return told and hashed is not None and hashed is not object.__hash__ and " at 0x" not in repr(value)
+
+
+def _numbers(value: Any) -> str | None:
+    """A hash of the numbers of an array or tensor, or of all of a model's; None for anything else."""
+    if isinstance(value, type):
+        return None
+    if callable(getattr(value, "state_dict", None)) and callable(getattr(value, "parameters", None)):
+        return hashlib.sha256(repr([(k, _numbers(v)) for k, v in value.state_dict().items()]).encode()).hexdigest()
+    if not all(hasattr(value, name) for name in ("dtype", "shape", "flatten")):
+        return None
+    flat = value.flatten()
+    some = flat[:: max(1, len(flat) // SAMPLE)].tolist()  # a tensor's, on any device, and an array's
+    return hashlib.sha256(repr((str(value.dtype), tuple(value.shape), some)).encode()).hexdigest()
+
+
+def _globals(function: types.FunctionType, depth: int) -> dict[str, Any]:
+    """The globals that a function names and that are plain values, or code that no file holds."""
+    found = {}
+    for name in sorted(set(_names(function.__code__))):
+        value = function.__globals__.get(name)
+        if isinstance(value, types.FunctionType):
+            if not _file(value):
+                found[name] = value.__code__
+        elif value is not None and _is_plain(value, depth):
+            found[name] = value
+    return found
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether a value is plain through and through."""
+    if isinstance(value, _CONTAINERS) and depth:
+        parts = [*value, *(value.values() if isinstance(value, dict) else ())]
+        return all(_is_plain(part, depth - 1) for part in parts)
+    return isinstance(value, _PLAIN)
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """The names that code may look up, that of functions inside it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _code_of(kind: type) -> dict[str, types.CodeType]:
+    """The code of a class's own methods where no file holds it: a class of a notebook."""
+    if kind.__module__ == "builtins" or _file(kind):
+        return {}
+    return {name: value.__code__ for name, value in vars(kind).items() if isinstance(value, types.FunctionType)}
 
 
 def _contents(cell: Any) -> Any:

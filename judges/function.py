@@ -1,10 +1,9 @@
-"""A judge made of a user's function."""
+"""A judge made of what users have: a function, an object that can be called, async or not, or a pipeline."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
@@ -16,7 +15,9 @@ from ..corpora.errors import JudgeError, UsageError
 from ..corpora.identity import digest_of
 from ..corpora.names import load_user
 from ..corpora.records import Item, Verdict
+from .calls import in_loop, in_threads
 from .judge import Judge, logit, made
+from .replies import is_response, read_reply, verdict_on
 
 _FIELDS = {
     "question": attrgetter("problem.question"),
@@ -25,13 +26,25 @@ _FIELDS = {
     "problem": attrgetter("problem"),
 }
 
+#: How many calls of an async function are in flight unless it is said.
+IN_FLIGHT = 16
+
 
 class FunctionJudge:
     """Calls a function once a response, or once a batch.
 
-    A function whose parameters are among `question`, `reference`, `response` and `problem` is called for each response
-    by these names; any other function of one parameter is given the list of items. It returns, for each: a score in
-    [0, 1], a bool (a decision: margins of +1 and -1), None (its answer could not be read), or a `Verdict`.
+    The function may be a function, a method, a partial or an object with `__call__`, plain or `async`. If its
+    parameters are among `question`, `reference`, `response` and `problem`, it is called for each response by these
+    names; any other function of one parameter is given the list of items. It returns, for each, one of:
+
+    - a score in [0, 1];
+    - a bool (a decision: margins of +1 and -1);
+    - None: its answer could not be read;
+    - a model's reply: a text, or the object that an OpenAI-compatible client returned (a chat completion, a
+      completion, a response). It is read strictly, see `replies`: yes/no, true/false, correct/incorrect, a number from
+      0 to 1, or JSON with one such field. With `logprobs` the score is P(yes) of the first token. A reply that is
+      anything else could not be read (`parsed=False`);
+    - a `Verdict`.
     """
 
     def __init__(self, function: Callable[..., Any], *, name: str = "", threshold: float = 0.5) -> None:
@@ -45,20 +58,31 @@ class FunctionJudge:
         self.name = name or f"function:{getattr(function, '__name__', type(function).__name__)}"
         self.threshold = threshold
         self._odds = logit(threshold)
+        self.is_async = is_async(function)
         self.fields = _fields(function, self.name)
         self.fingerprint = hashlib.sha256(f"{self.name} {threshold} {digest_of(function)}".encode()).hexdigest()[:16]
 
     def score(self, items: Sequence[Item]) -> list[Verdict]:
         """See `Judge.score`."""
-        if self.fields is None:
-            answers = list(self.function(list(items)))
-        else:
+        if self.fields is not None:
             answers = self._each(items, [(name, _FIELDS[name]) for name in self.fields])
+        elif self.is_async:
+            [given] = in_loop([partial(self.function, list(items))], 1)
+            answers = list(given)
+        else:
+            answers = list(self._plain(self.function(list(items))))
         return [self._verdict(a) for a in answers]
 
     def _each(self, items: Sequence[Item], fields: Sequence[tuple[str, Callable[[Item], Any]]]) -> list[Any]:
         """The function's answer to each item."""
+        if self.is_async:
+            return in_loop(self._calls(items, fields), 1)
         return [self.function(**{name: get(item) for name, get in fields}) for item in items]
+
+    def _calls(
+        self, items: Sequence[Item], fields: Sequence[tuple[str, Callable[[Item], Any]]]
+    ) -> list[Callable[[], Any]]:
+        return [partial(self.function, **{name: get(item) for name, get in fields}) for item in items]
 
     def _verdict(self, answer: Any) -> Verdict:
         if type(answer) is float and 0 <= answer <= 1:  # the usual answer first
@@ -69,23 +93,45 @@ class FunctionJudge:
             return Verdict(0.0, -1.0, False, parsed=False)
         if isinstance(answer, bool | np.bool_):
             return Verdict(float(answer), 1.0 if answer else -1.0, bool(answer))
+        if isinstance(answer, str) or is_response(answer):
+            return self._read(answer)
+        return self._scored(self._plain(answer))
+
+    def _read(self, answer: Any) -> Verdict:
+        """The verdict in a model's reply."""
+        try:
+            return verdict_on(read_reply(answer), self.threshold)
+        except JudgeError as error:
+            raise JudgeError(f"judge {self.name}: {error}") from error
+
+    def _scored(self, answer: Any) -> Verdict:
+        """The verdict of whatever can be taken for a number."""
         try:
             score = float(answer)
         except (TypeError, ValueError) as error:
             written = " ".join(repr(answer).split())[:60]
             raise JudgeError(
-                f"judge {self.name} returned {written}; return a score in [0, 1], a bool or None"
+                f"judge {self.name} returned {written}; return a score in [0, 1], a bool, None or a model's reply"
             ) from error
         if not 0 <= score <= 1:  # false for NaN too
             raise JudgeError(f"judge {self.name} returned {score}; scores lie in [0, 1]")
         return Verdict(score, logit(score) - self._odds, score >= self.threshold)
 
+    def _plain(self, answer: Any) -> Any:
+        """An answer that nobody needs to wait for."""
+        if not inspect.isawaitable(answer):
+            return answer
+        if inspect.iscoroutine(answer):
+            answer.close()  # else Python warns that it was never awaited
+        raise JudgeError(f"judge {self.name} returned a {type(answer).__name__}; write it as `async def`")
+
 
 class ConcurrentJudge(FunctionJudge):
     """A `FunctionJudge` with many calls in flight at once, for functions that wait for something, such as a network.
 
-    It is `Staged`: what waits need not keep the search from its own work. The function must be safe to call from many
-    threads. Answers come in order, and an error is the one that calls one after another would have met first.
+    Plain functions run on threads and must be safe to call from many; async ones run in one event loop, on a thread of
+    its own. It is `Staged`: what waits need not keep the search from its own work. Answers come in order, and an error
+    is the one that calls one after another would have met first.
     """
 
     def __init__(self, function: Callable[..., Any], *, in_flight: int, name: str = "", threshold: float = 0.5) -> None:
@@ -110,64 +156,73 @@ class ConcurrentJudge(FunctionJudge):
         return self.score(prepared)
 
     def _each(self, items: Sequence[Item], fields: Sequence[tuple[str, Callable[[Item], Any]]]) -> list[Any]:
-        calls = [partial(self.function, **{name: get(item) for name, get in fields}) for item in items]
-        return in_flight(calls, self.in_flight)
-
-
-def in_flight(calls: Sequence[Callable[[], Any]], most: int) -> list[Any]:
-    """The results of calls, in order, with at most `most` of them running at once, each on a thread.
-
-    Calls are begun in order and none after a failure, so that of all errors the one of the earliest call is raised.
-    The threads are daemons: one that hangs in a call does not keep an interrupted program from its end.
-    """
-    results: list[Any] = [None] * len(calls)
-    errors: dict[int, BaseException] = {}
-    waiting = iter(range(len(calls)))
-    turn = threading.Lock()
-
-    def serve() -> None:
-        while True:
-            with turn:
-                place = next(waiting, None) if not errors else None
-            if place is None:
-                return
-            try:
-                results[place] = calls[place]()
-            except BaseException as error:
-                errors[place] = error
-
-    threads = [threading.Thread(target=serve, daemon=True) for _ in range(min(most, len(calls)))]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        waiting = iter(())  # an interrupted caller begins nothing more
-    if errors:
-        raise errors[min(errors)]
-    return results
+        many = in_loop if self.is_async else in_threads
+        return many(self._calls(items, fields), self.in_flight)
 
 
 def from_function(
-    function: Callable[..., Any], *, name: str = "", threshold: float = 0.5, in_flight: int = 1
-) -> FunctionJudge:
-    """A judge around a function, with up to `in_flight` calls of it at once. The fingerprint does not depend on that.
+    function: Callable[..., Any],
+    *,
+    name: str = "",
+    threshold: float = 0.5,
+    in_flight: int | None = None,
+    accept: str | None = None,
+    prompt: str | None = None,
+) -> Judge:
+    """A judge around a function or a transformers pipeline.
+
+    Up to `in_flight` calls run at once: one of a plain function unless given, `IN_FLIGHT` of an async one. The
+    fingerprint does not depend on that. `accept` and `prompt` are for pipelines, see `pipelines.from_pipeline`.
 
     Raises:
-        UsageError: see `FunctionJudge` and `ConcurrentJudge`, or `in_flight` is under 1.
+        UsageError: see `FunctionJudge`, `ConcurrentJudge` and `from_pipeline`, or an option does not belong here.
     """
-    if in_flight < 1:
+    if is_pipeline(function):
+        from .pipelines import from_pipeline
+
+        _refuse("a pipeline, which is asked in batches", in_flight=in_flight)
+        return from_pipeline(function, name=name, threshold=threshold, accept=accept, prompt=prompt)
+    _refuse("a function; it is for transformers pipelines", accept=accept, prompt=prompt)
+    if in_flight is not None and in_flight < 1:
         raise UsageError(f"in_flight {in_flight} is out of range; write a whole number of at least 1")
-    if in_flight == 1:
-        return FunctionJudge(function, name=name, threshold=threshold)
-    return ConcurrentJudge(function, in_flight=in_flight, name=name, threshold=threshold)
+    plain = FunctionJudge(function, name=name, threshold=threshold)
+    most = in_flight or (IN_FLIGHT if plain.is_async and plain.fields is not None else 1)
+    if most == 1:
+        return plain
+    return ConcurrentJudge(function, in_flight=most, name=name, threshold=threshold)
+
+
+def _refuse(thing: str, **options: Any) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(f"{option}={value!r:.40} has no meaning for {thing}; leave it out")
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it gives a coroutine: an `async def`, a partial of one, or an object whose `__call__` is one."""
+    function = _innermost(function)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _innermost(function: Any) -> Any:
+    """What partials are made of."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def is_pipeline(thing: Any) -> bool:
+    """Whether it is a pipeline of transformers, which is not imported to find out."""
+    return any(
+        kind.__name__ == "Pipeline" and kind.__module__.startswith("transformers.") for kind in type(thing).__mro__
+    )
 
 
 def _fields(function: Callable[..., Any], name: str) -> list[str] | None:
     """The fields that a function asks for by name; None if it takes a batch of items."""
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise UsageError(f"judge {name} is async; wrap it in a plain function of items that calls asyncio.run")
+    inner = _innermost(function)
+    if inspect.isasyncgenfunction(inner) or inspect.isasyncgenfunction(type(inner).__call__):
+        raise UsageError(f"judge {name} is an async generator; return a list instead of yielding")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
@@ -184,19 +239,32 @@ def _fields(function: Callable[..., Any], name: str) -> list[str] | None:
     raise UsageError(f"judge {name} takes ({written}); take (items) or some of {', '.join(_FIELDS)}")
 
 
-def from_spec(spec: str, *, threshold: float | None = None, in_flight: int = 1) -> Judge:
-    """`python:module:function`; the name may also stand for a judge object, or a class that makes one."""
+def from_spec(
+    spec: str,
+    *,
+    threshold: float | None = None,
+    in_flight: int | None = None,
+    accept: str | None = None,
+    prompt: str | None = None,
+) -> Judge:
+    """`python:module:function`; the name may also stand for a judge object, a pipeline, or a class that makes one."""
     loaded = load_user(spec, "judge")
     if isinstance(loaded, type):
         loaded = made(loaded)
     if isinstance(loaded, Judge):
+        _refuse(f"judge python:{spec}, which is made already", accept=accept, prompt=prompt)
         if threshold is not None:
             raise UsageError(f"judge python:{spec} has a threshold of its own; set it there, not to {threshold}")
-        if in_flight != 1:
+        if in_flight is not None:
             raise UsageError(f"judge python:{spec} is asked in batches; in_flight={in_flight} is for functions")
         return loaded
     if not callable(loaded):
         raise UsageError(f"judge python:{spec} is a {type(loaded).__name__}, not a function or a judge")
     return from_function(
-        loaded, name=f"python:{spec}", threshold=0.5 if threshold is None else threshold, in_flight=in_flight
+        loaded,
+        name=f"python:{spec}",
+        threshold=0.5 if threshold is None else threshold,
+        in_flight=in_flight,
+        accept=accept,
+        prompt=prompt,
     )

@@ -47,18 +47,23 @@ class Prompt:
         zero-width space, so that a response cannot close its own turn. Such an injection is a hole in the pipeline
         around a judge, not in the judge.
         """
-        problem = item.problem
-        specials = special_texts(tokenizer)
-        request = _compiled(self.template).render(
-            question=defuse(problem.question, specials),
-            reference=defuse(problem.reference, specials),
-            response=defuse(item.response, specials),
-        )
+        request = self.request(item, tokenizer)
         if not tokenizer.chat_template:
             return f"{request}\nAnswer:"
         messages = [{"role": "system", "content": self.system}] if self.system is not None else []
         messages.append({"role": "user", "content": request})
         text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return text
+
+    def request(self, item: Item, tokenizer: Any) -> str:
+        """The request alone, as a classifier reads it, with special tokens broken up as in `render`."""
+        problem = item.problem
+        specials = special_texts(tokenizer)
+        text: str = _compiled(self.template).render(
+            question=defuse(problem.question, specials),
+            reference=defuse(problem.reference, specials),
+            response=defuse(item.response, specials),
+        )
         return text
 
 

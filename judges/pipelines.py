@@ -1,0 +1,213 @@
+"""Judges made of a transformers pipeline: text classification (sentiment, reward models) and text generation."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..corpora.errors import JudgeError, UsageError
+from ..corpora.identity import describe
+from ..corpora.names import nearest
+from ..corpora.records import Item, Verdict
+from .judge import Judge, logit, sigmoid
+from .prompts import Prompt, defuse, load_prompt
+from .replies import ACCEPTING, REJECTING, Reply, read_text, verdict_on
+from .vocabulary import special_texts
+
+
+def from_pipeline(
+    pipeline: Any,
+    *,
+    name: str = "",
+    threshold: float = 0.5,
+    accept: str | None = None,
+    prompt: str | None = None,
+) -> Judge:
+    """A judge around a pipeline for `text-classification` or `text-generation`, asked as it was made.
+
+    `prompt` is the prompt `match`, or a Jinja file of the user's with `question`, `reference` and `response`.
+
+    Raises:
+        UsageError: another kind of pipeline, a prompt that cannot be read, labels of which none plainly means accept,
+            or a threshold that is not inside (0, 1).
+    """
+    if not 0 < threshold < 1:
+        raise UsageError(f"threshold {threshold} is not between 0 and 1")
+    kinds = {kind.__name__ for kind in type(pipeline).__mro__}
+    name = name or f"pipeline:{getattr(pipeline.model.config, '_name_or_path', '') or type(pipeline.model).__name__}"
+    loaded = None if prompt is None else load_prompt(prompt)
+    if "TextClassificationPipeline" in kinds:
+        return ClassifierJudge(pipeline, name=name, threshold=threshold, accept=accept, prompt=loaded)
+    if "TextGenerationPipeline" not in kinds:
+        task = getattr(pipeline, "task", "") or type(pipeline).__name__
+        raise UsageError(f"{task} is no task for a judge; give a text-classification or text-generation pipeline")
+    if accept is not None:
+        raise UsageError(f"accept={accept!r:.40} names a label, and a text-generation pipeline has none; leave it out")
+    return GeneratorJudge(pipeline, name=name, threshold=threshold, prompt=loaded or load_prompt("match"))
+
+
+class ClassifierJudge:
+    """A `text-classification` pipeline; the score is the probability of the label that accepts.
+
+    Which label that is follows from the model's own where it is plain: `yes`, `true` or `correct` beside `no`, `false`
+    or `incorrect`; `LABEL_1` beside `LABEL_0`. Else `accept` names it. With several labels the score is its softmax, or
+    its sigmoid where the model says that labels do not exclude one another; a single label (a reward) is read by its
+    sigmoid.
+    The margin is the log-odds of the score, from logits, shifted so that the threshold lies at 0.
+
+    The model reads the request of the prompt as one text. A reward model (one label) with a chat template reads the
+    question as the user's turn and the response as the assistant's instead, unless a prompt is given; it is then not
+    shown the reference. A text longer than the model's context is `parsed=False`: nothing is cut off.
+    """
+
+    def __init__(
+        self, pipeline: Any, *, name: str, threshold: float, accept: str | None, prompt: Prompt | None
+    ) -> None:
+        """
+        Raises:
+            UsageError: no label plainly means accept, or `accept` is none of them.
+        """
+        self.pipeline = pipeline
+        self.name = name
+        self.threshold = threshold
+        config = pipeline.model.config
+        self.labels = [str(config.id2label[i]) for i in range(config.num_labels)]
+        self.accept = _accepting(self.labels, accept, name)
+        self.exclusive = len(self.labels) > 1 and config.problem_type != "multi_label_classification"
+        self.chats = prompt is None and len(self.labels) == 1 and bool(pipeline.tokenizer.chat_template)
+        self.prompt_template = prompt or load_prompt("match")
+        self.fingerprint = _fingerprint(
+            pipeline,
+            threshold,
+            self.labels,
+            self.accept,
+            self.chats,
+            self.prompt_template.fingerprint,
+            config.problem_type,
+        )
+
+    def prompt(self, item: Item) -> str:
+        """Exactly what the model reads for an item, before its tokenizer adds its marks."""
+        if not self.chats:
+            return self.prompt_template.request(item, self.pipeline.tokenizer)
+        specials = special_texts(self.pipeline.tokenizer)
+        turns = [
+            {"role": "user", "content": defuse(item.problem.question, specials)},
+            {"role": "assistant", "content": defuse(item.response, specials)},
+        ]
+        text: str = self.pipeline.tokenizer.apply_chat_template(turns, tokenize=False)
+        return text
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Judge.score`."""
+        texts = [self.prompt(item) for item in items]
+        marks = {} if not self.chats else {"add_special_tokens": False}  # a chat template writes them itself
+        lengths = [len(ids) for ids in self.pipeline.tokenizer(texts, **marks)["input_ids"]] if texts else []
+        context = _context(self.pipeline)
+        fitting = [text for text, length in zip(texts, lengths, strict=True) if length <= context]
+        rows = self.pipeline(fitting, top_k=None, function_to_apply="none", **marks) if fitting else []
+        read = iter([self._verdict({entry["label"]: entry["score"] for entry in row}) for row in rows])
+        return [next(read) if length <= context else _too_long(length, context) for length in lengths]
+
+    def _verdict(self, logits: dict[str, float]) -> Verdict:
+        odds = logits[self.accept]
+        if self.exclusive:
+            others = [value for label, value in logits.items() if label != self.accept]
+            odds -= max(others) + math.log(sum(math.exp(value - max(others)) for value in others))
+        margin = odds - logit(self.threshold)
+        return Verdict(sigmoid(odds), margin, margin >= 0)
+
+
+class GeneratorJudge:
+    """A `text-generation` pipeline; what it writes is read strictly, see `replies`.
+
+    The prompt is put into the tokenizer's chat format, if it has one, and the pipeline is called with its own settings:
+    make it with `do_sample=False` and a small `max_new_tokens`, or verdicts waver and take long. A prompt longer than
+    the model's context is `parsed=False`.
+    """
+
+    #: Replies take long, and each batch is committed when it is done.
+    batch = 16
+
+    def __init__(self, pipeline: Any, *, name: str, threshold: float, prompt: Prompt) -> None:
+        self.pipeline = pipeline
+        self.name = name
+        self.threshold = threshold
+        self.prompt_template = prompt
+        self.fingerprint = _fingerprint(pipeline, threshold, prompt.fingerprint)
+
+    def prompt(self, item: Item) -> str:
+        """Exactly what the model reads for an item."""
+        return self.prompt_template.render(item, self.pipeline.tokenizer)
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Judge.score`."""
+        texts = [self.prompt(item) for item in items]
+        lengths = [len(ids) for ids in self._encoded(texts)]
+        context = _context(self.pipeline)
+        fitting = [text for text, length in zip(texts, lengths, strict=True) if length < context]
+        rows = self.pipeline(fitting, return_full_text=False) if fitting else []
+        read = iter([verdict_on(self._written(row), self.threshold) for row in rows])
+        return [next(read) if length < context else _too_long(length, context) for length in lengths]
+
+    def _encoded(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.pipeline.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return ids
+
+    def _written(self, sequences: list[dict[str, Any]]) -> Reply:
+        if len(sequences) != 1:
+            raise JudgeError(f"judge {self.name} wrote {len(sequences)} replies at once; set num_return_sequences=1")
+        text = str(sequences[0]["generated_text"])
+        return Reply(read_text(text), text)
+
+
+def _accepting(labels: list[str], accept: str | None, name: str) -> str:
+    """The label that accepts."""
+    if accept is not None:
+        if accept not in labels:
+            raise nearest(accept, labels, f"label of {name}")
+        return accept
+    if len(labels) == 1:
+        return labels[0]
+    plain = [label for label in labels if label.strip().casefold() in ACCEPTING]
+    if len(plain) == 1 and any(label.strip().casefold() in REJECTING for label in labels):
+        return plain[0]
+    if sorted(labels) == ["LABEL_0", "LABEL_1"]:
+        return "LABEL_1"
+    shown = ", ".join(repr(label)[:40] for label in labels[:8])
+    raise UsageError(f"which label of {name} means accept is not plain: {shown}; write accept=LABEL, one of them")
+
+
+def _context(pipeline: Any) -> int:
+    """The most tokens that the model reads."""
+    positions = getattr(pipeline.model.config, "max_position_embeddings", None) or 1 << 30
+    return int(min(positions, pipeline.tokenizer.model_max_length))
+
+
+def _too_long(length: int, context: int) -> Verdict:
+    return Verdict(0.0, -1.0, False, parsed=False, text=f"prompt of {length} tokens; the model reads {context}")
+
+
+def _fingerprint(pipeline: Any, *settings: Any) -> str:
+    """What the pipeline's verdicts follow from: its model's weights, its tokenizer and the settings it was made with.
+
+    Weights are known by samples of each matrix (`identity`): whatever trains them changes these.
+    """
+    tokenizer = pipeline.tokenizer
+    inner = getattr(tokenizer, "backend_tokenizer", None)
+    generation = getattr(pipeline.model, "generation_config", None)
+    # Under which names a pipeline keeps what it was made with differs from release to release; all of them are dicts.
+    settings_of = {name: value for name, value in vars(pipeline).items() if isinstance(value, dict)}
+    told = (
+        type(pipeline.model).__name__,
+        str(pipeline.model.dtype),
+        describe(pipeline.model),
+        inner.to_str() if inner is not None else str(sorted(tokenizer.get_vocab().items())),
+        str(tokenizer.chat_template),
+        generation.to_json_string() if generation is not None else "",
+        describe(settings_of),
+        settings,
+    )
+    return hashlib.sha256(repr(told).encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,0 +1,181 @@
+"""What a model's reply says, read strictly: a text, or the response object of an OpenAI-compatible client.
+
+A reply is one of these and nothing else, or it cannot be read: a score is never looked for inside a sentence, since the
+first number of `I would not give this more than 1 of 10` is no score, and `yes` stands in `I cannot say yes`.
+
+- `yes` or `no`, `true` or `false`, `correct` or `incorrect`; capitals, a full stop or exclamation mark behind it, and
+  quotes, backticks or asterisks around it make no difference;
+- a number from 0 to 1 in decimals (`0`, `0.25`, `1.0`), in the same dress;
+- a JSON object, alone or in one fenced block, in which exactly one field is named `verdict`, `score`, `correct` or
+  `accepted`, and holds one of the above or a boolean. Other fields (a reasoning) are left unread.
+
+Nothing here imports a client: an object is known by its attributes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..corpora.errors import JudgeError
+from ..corpora.records import Verdict
+from .judge import logit
+
+#: Words that accept and words that reject, as replies and as labels of classifiers.
+ACCEPTING = frozenset({"yes", "true", "correct"})
+REJECTING = frozenset({"no", "false", "incorrect"})
+#: The fields of a JSON object that hold a verdict.
+FIELDS = frozenset({"verdict", "score", "correct", "accepted"})
+
+_NUMBER = re.compile(r"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
+_FENCED = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL | re.IGNORECASE)
+_QUOTES = "\"'`*“”‘’"
+
+
+class Reply(NamedTuple):
+    """What was said: `said` is a decision, a score in [0, 1], or None if it cannot be read; `text` is how."""
+
+    said: bool | float | None
+    text: str
+
+
+def verdict_on(reply: Reply, threshold: float) -> Verdict:
+    """The verdict in a reply: decisions have margins of +1 and -1, what cannot be read is `parsed=False`."""
+    said, text = reply
+    if said is None:
+        return Verdict(0.0, -1.0, False, parsed=False, text=text)
+    if isinstance(said, bool):
+        return Verdict(float(said), 1.0 if said else -1.0, said, text=text)
+    return Verdict(said, logit(said) - logit(threshold), said >= threshold, text=text)
+
+
+def read_text(text: str) -> bool | float | None:
+    """A decision, a score in [0, 1], or None for a text that is neither."""
+    text = text.strip()
+    fenced = _FENCED.fullmatch(text)
+    body = fenced[1].strip() if fenced else text
+    if body.startswith("{"):
+        return _read_json(body)
+    return _read_word(body)
+
+
+def _read_word(text: str) -> bool | float | None:
+    word = _bare(text)
+    if word in ACCEPTING or word in REJECTING:
+        return word in ACCEPTING
+    # A full stop behind a number was taken off as one behind a word is: "1." is 1.
+    return float(word) if len(word) < 40 and _NUMBER.fullmatch(word) else None
+
+
+def _bare(text: str) -> str:
+    """A word without what may stand around it, in small letters."""
+    return text.strip().strip(_QUOTES).rstrip(".!").strip(_QUOTES).strip().casefold()
+
+
+def _read_json(text: str) -> bool | float | None:
+    try:
+        pairs = json.loads(text, object_pairs_hook=list, parse_constant=_refuse)
+    except (ValueError, RecursionError):  # no JSON, or a number or a nesting beyond what Python reads
+        return None
+    told = [(key, value) for key, value in pairs if key.casefold() in FIELDS]
+    if len(told) != 1:
+        return None
+    [(_, value)] = told
+    if isinstance(value, str):
+        return _read_word(value)
+    if isinstance(value, bool):
+        return value
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def is_response(answer: Any) -> bool:
+    """Whether an object is what a client returns: a chat completion, a completion, or a response."""
+    return _has_choices(answer) or isinstance(getattr(answer, "output_text", None), str)
+
+
+def read_reply(answer: Any) -> Reply:
+    """What a text or a client's response object says.
+
+    A chat completion (or completion) with log-probabilities, whose first token is one of the words, says P(yes): the
+    probability of all accepting words among the alternatives listed for the first token. If none is listed, it is at
+    most what the list leaves over, and at most that of the least likely token listed: the smaller of these is taken.
+
+    Raises:
+        JudgeError: several choices, of which only the caller knows which one counts.
+    """
+    if isinstance(answer, str):
+        return Reply(read_text(answer), _storable(answer))
+    if not _has_choices(answer):
+        return Reply(read_text(answer.output_text), _storable(answer.output_text))
+    if len(answer.choices) != 1:
+        raise JudgeError(f"the model's response holds {len(answer.choices)} choices; ask for one (n=1)")
+    [choice] = answer.choices
+    text = _text_of(choice)
+    if text is None:  # a refusal, a tool call
+        refusal = getattr(getattr(choice, "message", None), "refusal", None)
+        return Reply(None, _storable(refusal) if isinstance(refusal, str) else "")
+    listed = _first_token(getattr(choice, "logprobs", None))
+    if listed is not None and _begins(text, listed[0]):
+        return Reply(_probability(listed[1]), _storable(text))
+    return Reply(read_text(text), _storable(text))
+
+
+def _has_choices(answer: Any) -> bool:
+    choices = getattr(answer, "choices", None)
+    return isinstance(choices, Sequence) and not isinstance(answer, str)
+
+
+def _text_of(choice: Any) -> str | None:
+    """The text of a choice: a chat's message, or a completion's own."""
+    message = getattr(choice, "message", None)
+    text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
+    return text if isinstance(text, str) else None
+
+
+def _first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
+    """The first token and the probabilities listed for it, its own among them; None where there are none."""
+    content = getattr(logprobs, "content", None)
+    tokens, own = getattr(logprobs, "tokens", None), getattr(logprobs, "token_logprobs", None)
+    if content:  # of a chat
+        first = content[0]
+        token, logprob = first.token, first.logprob
+        others = [(entry.token, entry.logprob) for entry in getattr(first, "top_logprobs", None) or ()]
+    elif tokens and own:  # of a completion
+        token, logprob = tokens[0], own[0]
+        top = (getattr(logprobs, "top_logprobs", None) or [None])[0]
+        others = list(top.items()) if isinstance(top, Mapping) else []
+    else:
+        return None
+    listed = [(token, logprob), *others]
+    if not all(isinstance(value, int | float) and not math.isnan(value) for _, value in listed):
+        return None
+    return token, {each: math.exp(min(0.0, value)) for each, value in listed}
+
+
+def _begins(text: str, token: str) -> bool:
+    """Whether a token is one of the words, and the reply's first word whole: `No`, but not the `No` of `Nobody`."""
+    word = _bare(token)
+    if word not in ACCEPTING and word not in REJECTING:
+        return False
+    begin = text.strip().strip(_QUOTES).casefold()
+    return begin.startswith(word) and not begin[len(word) : len(word) + 1].isalnum()
+
+
+def _probability(listed: Mapping[str, float]) -> float:
+    """P(yes) by the probabilities listed for a first token."""
+    accepting = [probability for token, probability in listed.items() if _bare(token) in ACCEPTING]
+    if accepting:
+        return min(1.0, sum(accepting))
+    return max(0.0, min(1 - sum(listed.values()), *listed.values()))
+
+
+def _storable(text: str) -> str:
+    """A text that can be stored: halves of surrogate pairs become question marks."""
+    return text.encode("utf-8", "replace").decode()
