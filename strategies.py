@@ -19,14 +19,14 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from hypothesis import Phase, currently_in_test_context, settings, target
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from .corpora.corpus import Corpus, open_corpus
+from .corpora.corpus import Corpus, open_corpus, sample_up_to
 from .corpora.errors import UsageError
 from .corpora.names import nearest
 from .corpora.records import Item, Problem, Response, SplitChoice, Verdict
@@ -91,7 +91,7 @@ def problems(
 
 def right_responses(problem: ProblemChoice | None = None) -> st.SearchStrategy[Item]:
     """A problem's known right responses; of a problem without any, its reference. Shrinks towards the first."""
-    return _items(_chosen(problem), drawing.right)
+    return _responses(_chosen(problem), drawing.right)
 
 
 def wrong_responses(problem: ProblemChoice | None = None) -> st.SearchStrategy[Item]:
@@ -100,7 +100,7 @@ def wrong_responses(problem: ProblemChoice | None = None) -> st.SearchStrategy[I
     The exact oracle calls each WRONG: the reference can be found nowhere in it. Of a problem whose reference is no
     number this can be said only of responses without letters and digits, so that signs and blanks are all there is.
     """
-    return _items(_chosen(problem), drawing.wrong)
+    return _responses(_chosen(problem), drawing.wrong)
 
 
 def gibberish(problem: ProblemChoice | None = None) -> st.SearchStrategy[Item]:
@@ -110,7 +110,7 @@ def gibberish(problem: ProblemChoice | None = None) -> st.SearchStrategy[Item]:
     (arXiv 2507.08794) and instructions to them; common words; a unit over and over (`dhdhdhdh`); blanks; markup and odd
     tokens; any characters at all.
     """
-    return _items(_chosen(problem), drawing.gibberish)
+    return _responses(_chosen(problem), drawing.gibberish)
 
 
 def mutations(of: st.SearchStrategy[Item] | None = None) -> st.SearchStrategy[Item]:
@@ -119,7 +119,8 @@ def mutations(of: st.SearchStrategy[Item] | None = None) -> st.SearchStrategy[It
     An edit appends, prepends, cuts off, repeats, or changes, swaps, adds or drops a digit or another character. Nothing
     is promised of what comes out, but that it is another text: `.filter(proved_wrong)` keeps what is wrong for sure.
     """
-    return _mutations(right_responses() if of is None else of)
+    chosen = right_responses() if of is None else of
+    return _prepared(chosen, lambda: _mutations(chosen))
 
 
 def responses(problem: ProblemChoice | None = None) -> st.SearchStrategy[Item]:
@@ -205,26 +206,42 @@ def _sample(
 ) -> tuple[Problem, ...]:
     """Problems, the shortest first."""
     opened = open_corpus(corpus) if isinstance(corpus, str) else corpus
-    split = split or opened.default_split
-    held = opened.size(split)
-
-    def first(n: int) -> list[Problem]:
-        return opened.sample(n if held is None else min(n, held), split=split, seed=seed)
-
+    first = partial(sample_up_to, opened, split=split or opened.default_split, seed=seed)
     sample = first(count)
     if family is not None:
         families = {problem.family for problem in sample}
-        if family not in families and held is not None:
-            families = {problem.family for problem in first(held)}
-        if family not in families:
-            raise nearest(family, families, "family of problems")
+        # Families may come in turn, or one after the other.
         sample = [problem for problem in first(count * len(families)) if problem.family == family][:count]
+        if not sample:
+            raise nearest(family, families, "family of problems")
     if not sample:
-        raise UsageError(f"corpus {opened.name} holds no problem in {split}; choose another split")
+        raise UsageError(
+            f"corpus {opened.name} holds no problem in {split or opened.default_split}; choose another split"
+        )
     return tuple(sorted(sample, key=lambda p: (len(p.question) + len(p.reference), p.question, p.reference)))
 
 
 _named_sample = lru_cache(maxsize=64)(_sample)
+
+
+def _responses(
+    chosen: st.SearchStrategy[Problem], texts: Callable[[Problem], st.SearchStrategy[str]]
+) -> st.SearchStrategy[Item]:
+    return _prepared(chosen, lambda: _items(chosen, texts))
+
+
+def _prepared(base: st.SearchStrategy[Any], make: Callable[[], st.SearchStrategy[Item]]) -> st.SearchStrategy[Item]:
+    """A strategy that reads its corpus and sets itself up when a test begins, before the first example.
+
+    Within an example it would count as slow drawing, which a health check of Hypothesis may refuse.
+    """
+
+    def prepare() -> st.SearchStrategy[Item]:
+        base.validate()
+        drawing.prepare()
+        return make()
+
+    return st.deferred(prepare)
 
 
 @st.composite
