@@ -90,9 +90,9 @@ def _shapes_for(problem: Problem) -> list[Texts]:
 
 
 def _near_misses(reference: str) -> list[str]:
-    """The reference an edit away, in a sentence and alone."""
+    """The reference an edit away, alone and in a sentence."""
     near = list(edits(clean(reference).strip()))
-    return [WORDINGS[wording](kind, text) for wording in ("sentence", "bare") for kind, text in near]
+    return [WORDINGS[wording](kind, text) for wording in ("bare", "sentence") for kind, text in near]
 
 
 @lru_cache(maxsize=1)

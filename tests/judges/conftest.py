@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import re
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +24,10 @@ CHAT = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+
+_DOCS = (Path(__file__).parents[2] / "docs" / "judges.md").read_text("utf-8")
+#: The files that docs/judges.md shows, by the names in their first lines.
+EXAMPLES = {name: text for text, name in re.findall(r"```python\n(# (\S+)\n.*?)```", _DOCS, re.DOTALL)}
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
@@ -106,6 +114,23 @@ def as_smollm2(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, monk
         "hoodwink.judges.referee.load_embedded",
         lambda dtype: (copy.deepcopy(model).to(dtype), tokenizer, "tiny"),
     )
+
+
+@pytest.fixture
+def example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], tuple[dict[str, Any], str]]:
+    """Runs a file that docs/judges.md shows, in an empty folder; gives its names and the last line it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str) -> tuple[dict[str, Any], str]:
+        path = tmp_path / name
+        path.write_text(EXAMPLES[name])
+        capsys.readouterr()
+        names = runpy.run_path(str(path), run_name=path.stem)
+        return names, capsys.readouterr().out.splitlines()[-1]
+
+    return run
 
 
 @pytest.fixture(scope="session")

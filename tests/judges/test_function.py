@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -430,3 +432,18 @@ def test_the_number_in_flight_is_an_option_of_the_name(monkeypatch):
     ):
         with pytest.raises(UsageError, match=said):
             open_judge(f"python:concurrent_user:{name}:in_flight=4")
+
+
+@pytest.mark.parametrize(("name", "judge"), [("plain.py", "function:grade"), ("grader.py", "function:Grader")])
+def test_the_examples_of_the_docs(name, judge, example):
+    _, printed = example(name)
+    assert printed.split()[0] == judge
+    assert float(printed.split()[1]) > 0.9
+
+
+def test_every_example_of_the_docs_is_run():
+    """Here, in test_openai and in test_pipelines."""
+    text = (Path(__file__).parents[2] / "docs" / "judges.md").read_text("utf-8")
+    shown = ["plain.py", "grader.py", "served.py", "async_served.py", "classifier.py", "generator.py"]
+    assert re.findall(r"```python\n# (\S+)\n", text) == shown
+    assert text.count("```python") == len(shown)

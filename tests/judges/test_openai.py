@@ -18,7 +18,10 @@ openai = pytest.importorskip("openai")
 
 
 class Server(ThreadingHTTPServer):
-    """Answers chat completions, completions and responses: what to say is the last line of the prompt."""
+    """Answers chat completions, completions and responses: what to say is the last line of the prompt.
+
+    The model `my-model` grades, by looking for the reference in the answer.
+    """
 
     daemon_threads = True
 
@@ -57,6 +60,9 @@ class Handler(BaseHTTPRequestHandler):
 
 def chat(asked):
     said = asked["messages"][-1]["content"].splitlines()[-1]
+    if asked["model"] == "my-model":
+        _, reference, answer = asked["messages"][-1]["content"].split("\n", 3)[1:]
+        said = "Yes" if reference.removeprefix("Reference: ") in answer else "No"
     if said == "overloaded":
         return 500, {"error": {"message": "overloaded", "type": "server_error"}}
     message = {"role": "assistant", "content": said, "refusal": None}
@@ -64,10 +70,10 @@ def chat(asked):
         message = {"role": "assistant", "content": None, "refusal": "I can't help with that."}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     if asked.get("logprobs"):
-        listed = [("Yes", 0.7), ("No", 0.2), ("yes", 0.05)][: asked["top_logprobs"]]
+        listed = [("Yes", 0.7), ("No", 0.2), ("yes", 0.05)] if said != "No" else [("No", 0.9), ("Yes", 0.1)]
         entries = [{"token": token, "logprob": math.log(p), "bytes": None} for token, p in listed]
         choice["logprobs"] = {"content": [{**entries[0], "top_logprobs": entries}], "refusal": None}
-        message["content"] = "Yes"
+        message["content"] = listed[0][0]
     choices = [{**choice, "index": i} for i in range(asked.get("n", 1))]
     return 200, {"id": "1", "object": "chat.completion", "created": 0, "model": asked["model"], "choices": choices}
 
@@ -208,3 +214,16 @@ def test_another_server_or_model_is_another_judge(server):
     prints = [judge(server.url, "m"), judge(server.url, "n"), judge("http://127.0.0.1:9/v1", "m")]
     assert len(set(prints)) == 3
     assert judge(server.url, "m") == prints[0]
+
+
+@pytest.mark.parametrize("name", ["served.py", "async_served.py"])
+def test_the_examples_of_the_docs(name, example, server, monkeypatch):
+    """The client of the examples is told by the environment which server to ask, as any is."""
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    server.wanted = 2
+    _, printed = example(name)
+    judge, accuracy = printed.split()
+    assert judge == "function:grade"
+    assert float(accuracy) > 0.9
+    assert server.most >= 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import sys
 import types
 
@@ -293,3 +294,14 @@ def test_options_that_do_not_belong(classifier, generator, model, tokenizer):
         with pytest.raises(UsageError) as error:
             open_judge(thing, **options)
         assert str(error.value).startswith(said)
+
+
+def test_the_examples_of_the_docs(example, classifier, generator, tmp_path):
+    """The models are this test's own, in the folders that the examples name."""
+    classifier("OTHER", "EQUIVALENT").save_pretrained(tmp_path / "my-classifier")
+    generator().save_pretrained(tmp_path / "my-model")
+    names, printed = example("classifier.py")
+    assert names["judge"].accept == "EQUIVALENT"
+    assert re.fullmatch(r"pipeline:\./my-classifier [\d.]+", printed)
+    _, printed = example("generator.py")
+    assert printed == "pipeline:./my-model None"  # a random model writes nothing that can be read
