@@ -166,7 +166,7 @@ class Forgets(Protocol):
 
 
 def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
-    """The judge that a name stands for, or a judge around a function; judges pass through.
+    """The judge that a name stands for, or one around a function or a transformers pipeline; judges pass through.
 
     Options: `referee:threshold=0.9` in the name or `threshold=0.9` as a keyword.
 
@@ -184,7 +184,7 @@ def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
     if callable(spec):
         from .function import from_function
 
-        return from_function(spec, **options)
+        return from_function(spec, **convert_options(from_function, options, "a judge around a function"))
     raise UsageError(f"{spec!r} is no judge; give a name, a function, or an object with name, fingerprint and score")
 
 

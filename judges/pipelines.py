@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from ..corpora.errors import JudgeError, UsageError
@@ -14,7 +15,7 @@ from ..corpora.records import Item, Verdict
 from .judge import Judge, logit, sigmoid
 from .prompts import Prompt, defuse, load_prompt
 from .replies import ACCEPTING, REJECTING, Reply, read_text, verdict_on
-from .vocabulary import special_texts
+from .vocabulary import special_texts, text_pieces
 
 
 def from_pipeline(
@@ -48,7 +49,52 @@ def from_pipeline(
     return GeneratorJudge(pipeline, name=name, threshold=threshold, prompt=loaded or load_prompt("match"))
 
 
-class ClassifierJudge:
+class _PipelineJudge:
+    """What judges around a pipeline share: one text for each item, of which those that fit are read."""
+
+    def __init__(self, pipeline: Any, name: str, threshold: float, template: Prompt) -> None:
+        self.pipeline = pipeline
+        self.name = name
+        self.threshold = threshold
+        self.template = template
+        positions = getattr(pipeline.model.config, "max_position_embeddings", None) or 1 << 30
+        #: The most tokens that the model reads.
+        self.context = int(min(positions, pipeline.tokenizer.model_max_length))
+
+    def prompt(self, item: Item) -> str:
+        """Exactly what the model reads for an item, before its tokenizer adds its marks."""
+        raise NotImplementedError
+
+    def pieces(self) -> Sequence[str]:
+        """See `HasPieces`."""
+        return self._pieces
+
+    @cached_property
+    def _pieces(self) -> tuple[str, ...]:
+        return tuple(text_pieces(self.pipeline.tokenizer))
+
+    def score(self, items: Sequence[Item]) -> list[Verdict]:
+        """See `Judge.score`. What is longer than the model's context is unread, not cut."""
+        texts = [self.prompt(item) for item in items]
+        lengths = [len(ids) for ids in self._encoded(texts)] if texts else []
+        fitting = [text for text, length in zip(texts, lengths, strict=True) if length <= self.context]
+        read = iter(self._read(fitting) if fitting else [])
+        return [next(read) if length <= self.context else self._too_long(length) for length in lengths]
+
+    def _encoded(self, texts: list[str]) -> list[list[int]]:
+        """Token ids as the pipeline will make them."""
+        raise NotImplementedError
+
+    def _read(self, texts: list[str]) -> list[Verdict]:
+        """Verdicts on texts that fit."""
+        raise NotImplementedError
+
+    def _too_long(self, length: int) -> Verdict:
+        said = f"prompt of {length} tokens; the model reads {self.context}"
+        return Verdict(0.0, -1.0, False, parsed=False, text=said)
+
+
+class ClassifierJudge(_PipelineJudge):
     """A `text-classification` pipeline; the score is the probability of the label that accepts.
 
     Which label that is follows from the model's own where it is plain: `yes`, `true` or `correct` beside `no`, `false`
@@ -59,7 +105,7 @@ class ClassifierJudge:
 
     The model reads the request of the prompt as one text. A reward model (one label) with a chat template reads the
     question as the user's turn and the response as the assistant's instead, unless a prompt is given; it is then not
-    shown the reference. A text longer than the model's context is `parsed=False`: nothing is cut off.
+    shown the reference.
     """
 
     def __init__(
@@ -69,29 +115,27 @@ class ClassifierJudge:
         Raises:
             UsageError: no label plainly means accept, or `accept` is none of them.
         """
-        self.pipeline = pipeline
-        self.name = name
-        self.threshold = threshold
+        super().__init__(pipeline, name, threshold, prompt or load_prompt("match"))
         config = pipeline.model.config
         self.labels = [str(config.id2label[i]) for i in range(config.num_labels)]
         self.accept = _accepting(self.labels, accept, name)
         self.exclusive = len(self.labels) > 1 and config.problem_type != "multi_label_classification"
         self.chats = prompt is None and len(self.labels) == 1 and bool(pipeline.tokenizer.chat_template)
-        self.prompt_template = prompt or load_prompt("match")
+        self.marks = {} if not self.chats else {"add_special_tokens": False}  # a chat template writes them itself
         self.fingerprint = _fingerprint(
             pipeline,
             threshold,
             self.labels,
             self.accept,
             self.chats,
-            self.prompt_template.fingerprint,
+            self.template.fingerprint,
             config.problem_type,
         )
 
     def prompt(self, item: Item) -> str:
         """Exactly what the model reads for an item, before its tokenizer adds its marks."""
         if not self.chats:
-            return self.prompt_template.request(item, self.pipeline.tokenizer)
+            return self.template.request(item, self.pipeline.tokenizer)
         specials = special_texts(self.pipeline.tokenizer)
         turns = [
             {"role": "user", "content": defuse(item.problem.question, specials)},
@@ -100,16 +144,13 @@ class ClassifierJudge:
         text: str = self.pipeline.tokenizer.apply_chat_template(turns, tokenize=False)
         return text
 
-    def score(self, items: Sequence[Item]) -> list[Verdict]:
-        """See `Judge.score`."""
-        texts = [self.prompt(item) for item in items]
-        marks = {} if not self.chats else {"add_special_tokens": False}  # a chat template writes them itself
-        lengths = [len(ids) for ids in self.pipeline.tokenizer(texts, **marks)["input_ids"]] if texts else []
-        context = _context(self.pipeline)
-        fitting = [text for text, length in zip(texts, lengths, strict=True) if length <= context]
-        rows = self.pipeline(fitting, top_k=None, function_to_apply="none", **marks) if fitting else []
-        read = iter([self._verdict({entry["label"]: entry["score"] for entry in row}) for row in rows])
-        return [next(read) if length <= context else _too_long(length, context) for length in lengths]
+    def _encoded(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.pipeline.tokenizer(texts, **self.marks)["input_ids"]
+        return ids
+
+    def _read(self, texts: list[str]) -> list[Verdict]:
+        rows = self.pipeline(texts, top_k=None, function_to_apply="none", **self.marks)
+        return [self._verdict({entry["label"]: entry["score"] for entry in row}) for row in rows]
 
     def _verdict(self, logits: dict[str, float]) -> Verdict:
         odds = logits[self.accept]
@@ -120,41 +161,32 @@ class ClassifierJudge:
         return Verdict(sigmoid(odds), margin, margin >= 0)
 
 
-class GeneratorJudge:
+class GeneratorJudge(_PipelineJudge):
     """A `text-generation` pipeline; what it writes is read strictly, see `replies`.
 
     The prompt is put into the tokenizer's chat format, if it has one, and the pipeline is called with its own settings:
-    make it with `do_sample=False` and a small `max_new_tokens`, or verdicts waver and take long. A prompt longer than
-    the model's context is `parsed=False`.
+    make it with `do_sample=False` and a small `max_new_tokens`, or verdicts waver and take long.
     """
 
     #: Replies take long, and each batch is committed when it is done.
     batch = 16
 
     def __init__(self, pipeline: Any, *, name: str, threshold: float, prompt: Prompt) -> None:
-        self.pipeline = pipeline
-        self.name = name
-        self.threshold = threshold
-        self.prompt_template = prompt
+        super().__init__(pipeline, name, threshold, prompt)
+        self.context -= 1  # a token has to be written
         self.fingerprint = _fingerprint(pipeline, threshold, prompt.fingerprint)
 
     def prompt(self, item: Item) -> str:
         """Exactly what the model reads for an item."""
-        return self.prompt_template.render(item, self.pipeline.tokenizer)
-
-    def score(self, items: Sequence[Item]) -> list[Verdict]:
-        """See `Judge.score`."""
-        texts = [self.prompt(item) for item in items]
-        lengths = [len(ids) for ids in self._encoded(texts)]
-        context = _context(self.pipeline)
-        fitting = [text for text, length in zip(texts, lengths, strict=True) if length < context]
-        rows = self.pipeline(fitting, return_full_text=False) if fitting else []
-        read = iter([verdict_on(self._written(row), self.threshold) for row in rows])
-        return [next(read) if length < context else _too_long(length, context) for length in lengths]
+        return self.template.render(item, self.pipeline.tokenizer)
 
     def _encoded(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.pipeline.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        ids: list[list[int]] = self.pipeline.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return ids
+
+    def _read(self, texts: list[str]) -> list[Verdict]:
+        rows = self.pipeline(texts, return_full_text=False)
+        return [verdict_on(self._written(row), self.threshold) for row in rows]
 
     def _written(self, sequences: list[dict[str, Any]]) -> Reply:
         if len(sequences) != 1:
@@ -178,16 +210,6 @@ def _accepting(labels: list[str], accept: str | None, name: str) -> str:
         return "LABEL_1"
     shown = ", ".join(repr(label)[:40] for label in labels[:8])
     raise UsageError(f"which label of {name} means accept is not plain: {shown}; write accept=LABEL, one of them")
-
-
-def _context(pipeline: Any) -> int:
-    """The most tokens that the model reads."""
-    positions = getattr(pipeline.model.config, "max_position_embeddings", None) or 1 << 30
-    return int(min(positions, pipeline.tokenizer.model_max_length))
-
-
-def _too_long(length: int, context: int) -> Verdict:
-    return Verdict(0.0, -1.0, False, parsed=False, text=f"prompt of {length} tokens; the model reads {context}")
 
 
 def _fingerprint(pipeline: Any, *settings: Any) -> str:

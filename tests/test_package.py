@@ -83,6 +83,7 @@ def test_licence_and_entry_point(wheel: Path, names: set[str]) -> None:
         metadata = archive.read(f"{info}/METADATA").decode()
     assert "[console_scripts]\nhoodwink = hoodwink.cli:main\n" in points
     assert "[pytest11]\nhoodwink = hoodwink.pytest_plugin\n" in points
+    assert "[hypothesis]\nhoodwink = hoodwink.hypothesis_plugin:register\n" in points
     assert "Requires-Python: >=3.11" in metadata
     assert "License-Expression: Apache-2.0" in metadata
 

@@ -390,3 +390,28 @@ def test_from_type_knows_the_records(installed, tmp_path):
     lines = run(code, installed, tmp_path)
     assert lines[-1] == "True"
     assert {"sums", "clock"} <= {line.split()[0] for line in lines[:-1]}
+
+
+# A real judge.
+
+
+@pytest.mark.slow
+def test_the_referee_is_fooled_and_what_fools_it_is_shrunk():
+    judge = hoodwink.judge("referee")
+    fooled = []
+
+    @settings(settings.get_profile("hoodwink-ci"), database=None, max_examples=100)
+    @given(strategies.wrong_responses())
+    def test(item):
+        accepted = strategies.ask(judge, item).accepted
+        if accepted:
+            fooled.append(item)
+        assert not accepted
+
+    with pytest.raises(AssertionError) as error:
+        test()
+    item = fooled[-1]
+    assert truth(item) is Truth.WRONG
+    assert item.response in "\n".join(error.value.__notes__)
+    assert [verdict.accepted for verdict in judge.score_afresh([item])] == [True]
+    assert len(item.response) <= min(10, *(len(other.response) for other in fooled))

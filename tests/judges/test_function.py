@@ -418,6 +418,12 @@ def test_a_wrong_number_in_flight(function, in_flight, said):
     assert str(error.value).startswith(said)
 
 
+def test_an_unknown_option_of_a_function():
+    with pytest.raises(UsageError) as error:
+        open_judge(lambda response: 1, in_fligt=2)
+    assert str(error.value) == ("no option of a judge around a function is named 'in_fligt'; did you mean in_flight?")
+
+
 def test_the_number_in_flight_is_an_option_of_the_name(monkeypatch):
     module = types.ModuleType("concurrent_user")
     module.grade = lambda response: 0.5

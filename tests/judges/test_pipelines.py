@@ -12,7 +12,7 @@ import pytest
 import torch
 from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
-from hoodwink.judges.judge import Judge, ask, open_judge, sigmoid
+from hoodwink.judges.judge import HasPieces, Judge, ask, open_judge, sigmoid
 from hoodwink.judges.pipelines import ClassifierJudge, GeneratorJudge
 from transformers import (
     BertConfig,
@@ -190,7 +190,7 @@ def test_a_prompt_of_ones_own(classifier, items, tmp_path):
 
 def test_what_is_too_long_is_not_cut(classifier, generator, items):
     long = Item(items[0].problem, "x" * 2000)
-    for judge, limit in ((open_judge(classifier("no", "yes")), 512), (open_judge(generator()), 1024)):
+    for judge, limit in ((open_judge(classifier("no", "yes")), 512), (open_judge(generator()), 1023)):
         verdicts = ask(judge, [items[0], long, items[1]])
         assert verdicts[1].parsed is False
         assert verdicts[1].text.endswith(f"tokens; the model reads {limit}")
@@ -231,6 +231,12 @@ def writes(pipe, word):
         changed.model.lm_head.weight[token] = 1.0
         changed.model.lm_head.weight[end] = -1.0
     return changed
+
+
+def test_attacks_draw_from_the_tokens_of_the_model(classifier, generator):
+    for judge in (open_judge(classifier("no", "yes")), open_judge(generator())):
+        assert isinstance(judge, HasPieces)
+        assert {"yes", " No", "a"} <= set(judge.pieces())
 
 
 def test_several_replies_are_an_error(generator, items):
