@@ -210,10 +210,11 @@ def _sample(
     sample = first(count)
     if family is not None:
         families = {problem.family for problem in sample}
-        # Families may come in turn, or one after the other.
-        sample = [problem for problem in first(count * len(families)) if problem.family == family][:count]
+        held = opened.size(split or opened.default_split)  # all are looked at, where they can be counted
+        every = first(count * len(families) if held is None else held)
+        sample = [problem for problem in every if problem.family == family][:count]
         if not sample:
-            raise nearest(family, families, "family of problems")
+            raise nearest(family, {problem.family for problem in every}, "family of problems")
     if not sample:
         raise UsageError(
             f"corpus {opened.name} holds no problem in {split or opened.default_split}; choose another split"

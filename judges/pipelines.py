@@ -100,8 +100,7 @@ class ClassifierJudge(_PipelineJudge):
     Which label that is follows from the model's own where it is plain: `yes`, `true` or `correct` beside `no`, `false`
     or `incorrect`; `LABEL_1` beside `LABEL_0`. Else `accept` names it. With several labels the score is its softmax, or
     its sigmoid where the model says that labels do not exclude one another; a single label (a reward) is read by its
-    sigmoid.
-    The margin is the log-odds of the score, from logits, shifted so that the threshold lies at 0.
+    sigmoid. The margin is the log-odds of the score, from logits, shifted so that the threshold lies at 0.
 
     The model reads the request of the prompt as one text. A reward model (one label) with a chat template reads the
     question as the user's turn and the response as the assistant's instead, unless a prompt is given; it is then not

@@ -143,6 +143,8 @@ def test_problems_of_a_file_are_all_of_it(file):
     corpus = hoodwink.corpus(file)
     assert {problem.reference for problem in drawn(strategies.problems(corpus, count=2))} < {str(n) for n in range(40)}
     assert all(truth(item) is Truth.WRONG for item in drawn(strategies.wrong_responses(file)))
+    last = drawn(strategies.problems(file, count=1, family=hoodwink.corpus(file).sample(6)[-1].family))
+    assert len({problem.id for problem in last}) == 1
 
 
 @pytest.mark.parametrize(
