@@ -167,7 +167,7 @@ def unpaired_p(before: Sequence[float], after: Sequence[float]) -> float:
     Else, with shares of several seeds, a permutation test of the difference in means.
     """
     if all(value in (0, 1) for value in (*before, *after)):
-        table = [[sum(values), len(values) - sum(values)] for values in (before, after)]
+        table = np.array([[sum(values), len(values) - sum(values)] for values in (before, after)])
         return float(stats.fisher_exact(table).pvalue)
     result = stats.permutation_test(
         (np.asarray(before), np.asarray(after)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,7 +16,7 @@ from ..fuzz.store import Store, verdict_key
 from ..judges.quality import Graded, auroc, known_responses, share
 from . import summary as summaries
 from .compare import caveats, different_settings, side_of
-from .comparison import Change, Comparison, Contest, ModeChange, OldFinds
+from .comparison import Better, Change, Comparison, Contest, ModeChange, OldFinds
 from .contests import contest, corrected, said
 from .rates import Outcomes, outcomes_of
 from .reading import reading
@@ -25,6 +25,16 @@ from .text import percent, points
 
 #: What the clean responses of one problem are.
 Group = Sequence[Graded]
+
+#: What is asked of a response; None where it is not asked.
+Flag = Callable[[Graded], bool | None]
+
+#: Shares of clean responses: name, which way is better, and of what.
+RATES: tuple[tuple[str, Better, Flag], ...] = (
+    ("clean accuracy", "higher", lambda g: g.verdict.accepted == g.right),
+    ("right answers accepted", "higher", lambda g: g.verdict.accepted if g.right else None),
+    ("wrong answers accepted", "lower", lambda g: None if g.right else g.verdict.accepted),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +114,26 @@ def clean_changes(before: Sequence[Group], after: Sequence[Group], confidence: f
     if paired:
         place = {problem: i for i, problem in enumerate(ids[1])}
         after = [after[place[problem]] for problem in ids[0]]
-    measured = []
-    for name, better, of in (
-        ("clean accuracy", "higher", lambda g: g.verdict.accepted == g.right),
-        ("right answers accepted", "higher", lambda g: g.verdict.accepted if g.right else None),
-        ("wrong answers accepted", "lower", lambda g: None if g.right else g.verdict.accepted),
-    ):
-        flags = [[[bool(of(g)) for g in group if of(g) is not None] for group in groups] for groups in (before, after)]
-        measured.append(_rate_change(name, better, flags[0], flags[1], paired, confidence))
-    measured.insert(1, _auroc_change(before, after, paired, confidence))
-    return tuple(measured)
+    rates = [
+        _rate_change(name, better, *(_flags(groups, of) for groups in (before, after)), paired, confidence)
+        for name, better, of in RATES
+    ]
+    return rates[0], _auroc_change(before, after, paired, confidence), *rates[1:]
+
+
+def _flags(groups: Sequence[Group], of: Flag) -> list[list[bool]]:
+    """By problem, whether something is true of each response that it is asked of."""
+    asked = [[of(g) for g in group] for group in groups]
+    return [[flag for flag in flags if flag is not None] for flags in asked]
 
 
 def _rate_change(
-    name: str, better: Any, before: Sequence[list[bool]], after: Sequence[list[bool]], paired: bool, confidence: float
+    name: str,
+    better: Better,
+    before: Sequence[list[bool]],
+    after: Sequence[list[bool]],
+    paired: bool,
+    confidence: float,
 ) -> Change:
     pooled = [[flag for group in groups for flag in group] for groups in (before, after)]
     a, b = share(pooled[0]), share(pooled[1])
