@@ -115,7 +115,7 @@ def clean_changes(before: Sequence[Group], after: Sequence[Group], confidence: f
         place = {problem: i for i, problem in enumerate(ids[1])}
         after = [after[place[problem]] for problem in ids[0]]
     rates = [
-        _rate_change(name, better, *(_flags(groups, of) for groups in (before, after)), paired, confidence)
+        _rate_change(name, better, _flags(before, of), _flags(after, of), paired, confidence)
         for name, better, of in RATES
     ]
     return rates[0], _auroc_change(before, after, paired, confidence), *rates[1:]

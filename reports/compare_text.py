@@ -12,7 +12,7 @@ from .escape import quoted, visible
 from .text import SHOWN, percent, signed
 
 #: What is shown of a contest.
-CONTEST = ("within", "ASR of A", "of B", "difference", "p", "median A", "B", "p", "verdicts A", "B")
+CONTEST = ("within", "ASR of A", "of B", "difference", "p", "median A", "B", "p", "verdicts")
 
 
 def render_comparison(found: Comparison) -> RenderableType:
@@ -47,8 +47,8 @@ def _contests(found: Comparison) -> Table:
 
 def contest_cells(c: Contest) -> tuple[str, ...]:
     """What is shown of a contest: what `CONTEST` names."""
-    a, b = ("not reached" if median is None else str(median) for median in c.medians)
-    verdicts = ("–", "–") if c.verdicts is None else (str(c.verdicts[0]), str(c.verdicts[1]))
+    a, b = (f">{c.budget}" if median is None else str(median) for median in c.medians)
+    verdicts = "–" if c.verdicts is None else f"{c.verdicts[0]}, {c.verdicts[1]}"
     return (
         str(c.budget),
         _rate(c.asr.before, c.problems[0]),
@@ -58,7 +58,7 @@ def contest_cells(c: Contest) -> tuple[str, ...]:
         a,
         b,
         p_cell(c.queries_holm),
-        *verdicts,
+        verdicts,
     )
 
 

@@ -69,7 +69,7 @@ def looks_table(duel: DuelSummary) -> Figure:
     columns = ("round", "finds", *KINDS, "failure modes", "evenness", "median tokens", "median perplexity")
     rows = [
         (f"{r.round}", f"{r.finds}", *(f"{r.kinds[kind]}" for kind in KINDS), f"{len(r.diversity.modes)}",
-         _number(r.diversity.evenness, ".2f"), _number(r.tokens, "g"), _number(r.perplexity, ".3g"))
+         _number(r.diversity.evenness, ".2f"), _number(r.tokens, "g"), _number(r.perplexity, ",.0f"))
         for r in duel.rounds
     ]  # fmt: skip
     return Figure("Finds by round", None, columns, rows)

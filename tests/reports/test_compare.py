@@ -399,7 +399,7 @@ def test_duels_are_compared_by_their_last_rounds(duels: tuple[Run, Run]) -> None
     assert found.old is not None
     assert found.old.again >= 8, "the finds of the first round"
     assert "recipe keys" in printed(found)
-    assert "for the last rounds, which count" in render(found)
+    assert "which are of the last rounds and count" in render(found)
 
 
 # Two collapses
