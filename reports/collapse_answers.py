@@ -8,6 +8,9 @@ from .collapses import CollapseSummary, Moment
 from .escape import quoted, visible
 from .text import percent
 
+#: One run says nothing of it.
+HARDENING_ASKED = "One run cannot say: do the same with a hardened judge, and set the two side by side."
+
 
 def answers(summary: CollapseSummary) -> list[Answer]:
     """The first screen of a collapse run."""
@@ -15,7 +18,7 @@ def answers(summary: CollapseSummary) -> list[Answer]:
         Answer(BROKEN, _broken(summary)),
         Answer(CHEAPLY, _cost(summary)),
         Answer(BY_WHAT, _by_what(summary)),
-        Answer(HARDENING, _hardening(summary)),
+        Answer(HARDENING, HARDENING_ASKED, "hoodwink compare A B"),
         Answer(TO_DO, _to_do(summary)),
     ]
 
@@ -68,10 +71,6 @@ def _by_what(summary: CollapseSummary) -> str:
     if summary.loose is None:
         return f"By nothing that it found. It ends with answers such as {quoted(sample.text, 70)}: {such}; {said}."
     return f"By {quoted(sample.text, 70)}: {such}; {said}."
-
-
-def _hardening(summary: CollapseSummary) -> str:
-    return "One run cannot say: do the same with a hardened judge, and set the two side by side (hoodwink compare A B)."
 
 
 def _to_do(summary: CollapseSummary) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
+from ..judges.judge import JUDGES
 from .answers import BROKEN, BY_WHAT, CHEAPLY, HARDENING, TO_DO, Answer
 from .duels import DuelSummary, RoundSummary
 from .escape import quoted, visible
 from .rates import Rate
+from .reproduce import option_words
 from .text import interval, percent
 
 #: p of the logrank test below which queries to success are said to differ.
@@ -13,6 +17,9 @@ SIGNIFICANT = 0.05
 
 #: How far clean accuracy may fall, and how many more right answers may be rejected, before that is a price.
 PRICE = 0.015
+
+#: Characters of a command that are shown.
+LONGEST = 400
 
 #: The share of old finds up to which they count as forgotten.
 FORGOTTEN = 0.05
@@ -26,7 +33,7 @@ def answers(duel: DuelSummary) -> list[Answer]:
         Answer(CHEAPLY, _cost(duel, first, last)),
         Answer(BY_WHAT, by_what(duel)),
         Answer(HARDENING, _hardening(duel, first, last)),
-        Answer(TO_DO, _to_do(duel, first, last)),
+        Answer(TO_DO, _to_do(duel, first, last), _command(duel, last)),
     ]
 
 
@@ -186,10 +193,20 @@ def _to_do(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> str:
     if rate:
         return (
             "Do not rely on the newest judge alone where answers are optimised against its score: go on with more "
-            f"rounds, or let all judges decide together (ensemble:{visible(duel.folder)}), and attack that afresh."
+            "rounds, or let all judges decide together, and attack that afresh."
         )
     upper = "some" if last.adaptive.interval is None else f"up to {percent(last.adaptive.interval[1])}"
     return (
         f"Take the newest judge, but attack it with more than {budget} queries before you trust it: with none of "
         f"{last.adaptive.problems} problems fooled, {upper} may be."
     )
+
+
+def _command(duel: DuelSummary, last: RoundSummary) -> str:
+    """The attack that the advice asks for; none where the judges have no name on the command line."""
+    named = duel.settings["judge"].partition(":")[0] in JUDGES and ":adapter=" in last.judge
+    if last.round == 1 or not named or costs(duel.rounds[0], last):
+        return ""
+    judge = f"ensemble:{duel.folder}" if last.adaptive.rate else last.judge
+    options = {"judge": judge, "corpus": duel.settings["corpus"], "budget": 4 * duel.settings["budget"]}
+    return visible(shlex.join(["hoodwink", "attack", *option_words(options)]), LONGEST)

@@ -15,7 +15,10 @@ from .text import SHOWN, percent
 def render_duel(duel: DuelSummary) -> RenderableType:
     """The whole duel: what it says, its rounds, the matrix, and some finds of the last round."""
     judge = Text(f"Duel with {visible(duel.settings['judge'])}, recipe {visible(duel.settings['recipe']['name'])}")
-    parts: list[RenderableType] = [judge, *(Text(f"  {answer.question} {answer.text}") for answer in answers(duel))]
+    parts: list[RenderableType] = [
+        judge,
+        *(Text(f"  {said.question} {said.text} {said.command}".rstrip()) for said in answers(duel)),
+    ]
     parts += [*(Text(f"  {sentence}") for sentence in details(duel)), Text("")]
     parts += [
         Text("Fresh search, old finds, families never trained on, and the price on clean responses:"),

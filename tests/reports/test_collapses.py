@@ -149,7 +149,8 @@ def test_answers_follow_from_the_exams(collapsed: CollapseSummary, summary: Coll
     assert sample.way == max(last.ways, key=lambda way: last.ways[way][0])
     assert what.startswith(f"By {sample.text!r}: ")
     assert what.endswith(f"(free string); this one is scored {sample.score:.2f}, and the oracle says wrong.")
-    assert "hoodwink compare A B" in hardening
+    assert hardening == "One run cannot say: do the same with a hardened judge, and set the two side by side."
+    assert answers(collapsed)[3].command == "hoodwink compare A B"
     assert to_do.startswith(f"Do not train on this score alone: from step {loose.step} on it meant little.")
 
     kept = [answer.text for answer in answers(summary)]
