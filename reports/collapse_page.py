@@ -24,10 +24,9 @@ SHOWN, ROWS = 8, 60
 
 
 class Section(NamedTuple):
-    """A figure under a heading, and what is to be said of it."""
+    """A figure under a heading."""
 
     title: str
-    note: str
     figure: Figure
 
 
@@ -72,8 +71,11 @@ def _story(summary: CollapseSummary, exams: Sequence[Point], chosen: Sequence[Po
         "Reward is what the policy was trained on. Accuracy is the share of right answers, which nobody told it. "
         "The numbers mark where it was looked at, below."
     )
+    if summary.loose is not None:
+        note += " Dashed: where the gap between both reaches a half"
+        note += "." if summary.collapse is None else ", and where nothing is right and the judge is content."
     chart = story_chart(summary, exams, chosen, caption)
-    return Section("What the judge says, and what is true", note, Figure(caption, chart, columns, rows))
+    return Section("What the judge says, and what is true", Figure(f"{caption}. {note}", chart, columns, rows))
 
 
 def _drift(exams: Sequence[Point]) -> Section:
@@ -91,7 +93,7 @@ def _drift(exams: Sequence[Point]) -> Section:
         "Kullback-Leibler divergence from the policy at the start, and entropy. Distinct-n, in the table: different "
         "runs of n words or signs as a share of all in a batch."
     )
-    return Section("How far it went, and how little is left", note, Figure(label, chart, columns, rows))
+    return Section("How far it went, and how little is left", Figure(f"{label}. {note}", chart, columns, rows))
 
 
 def _manners(exams: Sequence[Point]) -> list[Section]:
@@ -111,7 +113,7 @@ def _manners(exams: Sequence[Point]) -> list[Section]:
     rows = [(f"{p.step}", *(_way(p, name) for name in names)) for p in exams]
     note = "Share of answers, and in the table how many, with their mean score."
     columns = ("step", *(shown(name, SHORT) for name in names))
-    return [Section("How it answers", note, Figure(label, chart, columns, rows))]
+    return [Section("How it answers", Figure(f"{label}. {note}", chart, columns, rows))]
 
 
 def _way(point: Point, name: str) -> str:

@@ -77,7 +77,11 @@ def matrix_figure(duel: DuelSummary) -> Figure:
     rows = [(f"{r.round}", *map(share, row)) for r, row in zip(duel.rounds, duel.matrix, strict=True)]
     caption = "Share of each round's finds (down) that the judge of each round (across) accepts"
     drawn = len(duel.rounds) > 1 and any(r.finds for r in duel.rounds)
-    return Figure(caption, _matrix_chart(duel, caption) if drawn else None, columns, rows)
+    note = (
+        "Framed, the diagonal: finds on the judge that they were found on, confirmed. Right of it, old finds on later "
+        "judges: how well holes stay shut. Left of it, later finds on earlier judges: whether they are new holes."
+    )
+    return Figure(f"{caption}. {note}", _matrix_chart(duel, caption) if drawn else None, columns, rows)
 
 
 def _matrix_chart(duel: DuelSummary, caption: str) -> Any:
