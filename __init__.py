@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .judges.judge import Judge
     from .judges.judge import open_judge as judge
     from .judges.training import train
+    from .reports.compare import compare
     from .reports.exports import export
     from .reports.robust import HoodwinkWarning, NotRobust, Robustness, assert_rejects, assert_robust
     from .reports.views import report, summarise
@@ -55,6 +56,7 @@ _LAZY = {
     "attack": "fuzz.run:attack",
     "check": "fuzz.run:check",
     "collapse": "fuzz.collapse:collapse",
+    "compare": "reports.compare:compare",
     "corpus": "corpora.corpus:open_corpus",
     "duel": "fuzz.duel:duel",
     "export": "reports.exports:export",
@@ -92,6 +94,7 @@ __all__ = [
     "attack",
     "check",
     "collapse",
+    "compare",
     "corpus",
     "duel",
     "export",

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError
 
 from . import __version__
 from .commands.attacking import attack, check
+from .commands.comparing import compare
 from .commands.exporting import export
 from .commands.reading import list_names, report, show
 from .commands.training import collapse, duel, harden, train
@@ -31,7 +32,7 @@ app["--help"].group = "Options"
 app["--version"].group = "Options"
 
 
-for _command in (attack, report, show, export, check, duel, collapse, train, harden):
+for _command in (attack, report, show, export, compare, check, duel, collapse, train, harden):
     app.command(_command)
 app.command(list_names, name="list")
 

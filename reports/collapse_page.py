@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
-from markupsafe import Markup
-
 from ..corpora.corpus import CORPORA
-from ..fuzz.course import LOOSE, Point
+from ..fuzz.course import Point
 from ..judges.judge import JUDGES
+from .answers import Figure
 from .charts import lines_chart
-from .collapses import CollapseSummary, headline, meaning, milestones, nats
+from .collapse_answers import answers, typical
+from .collapse_chart import story_chart
+from .collapses import CollapseSummary, meaning, milestones, nats
 from .escape import visible
 from .page import SHORT, page, shown
 from .reproduce import has_names, option_words
@@ -21,56 +23,62 @@ from .reproduce import has_names, option_words
 SHOWN, ROWS = 8, 60
 
 
-class Curve(NamedTuple):
-    """A chart and the table behind it: a row for each exam shown, its step first."""
+class Section(NamedTuple):
+    """A figure under a heading."""
 
     title: str
-    note: str
-    chart: Markup
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+    figure: Figure
 
 
 def render(summary: CollapseSummary) -> str:
     """The page of a collapse run."""
     exams = milestones(summary.exams, ROWS)
+    chosen = along(summary.exams, SHOWN)
     return page(
         "collapse.html.jinja",
         title=f"collapse of {summary.settings['judge']}",
         run=summary,
-        headline=headline(summary),
+        answers=answers(summary),
         meaning=meaning(summary),
-        loose=LOOSE,
-        curves=curves(exams),
-        samples=milestones(summary.exams, SHOWN),
+        story=_story(summary, exams, chosen),
+        sections=[*([_drift(exams)] if any(p.entropy is not None for p in exams) else []), *_manners(exams)],
+        samples=[(point, typical(point)) for point in chosen],
         command=command(summary),
     )
 
 
-def curves(exams: Sequence[Point]) -> list[Curve]:
-    """Reward against accuracy, the policy's own measures, and how it answers."""
-    return [_story(exams), *([_drift(exams)] if any(p.entropy is not None for p in exams) else []), *_manners(exams)]
+def along(points: Sequence[Point], count: int) -> list[Point]:
+    """So many points, half of them spread over the steps and half over the way that the gap goes to its highest."""
+    if len(points) <= count:
+        return list(points)
+    steps = [p.step / max(1, points[-1].step) for p in points]
+    highest = list(accumulate((p.gap for p in points), max))
+    grown = [(gap - highest[0]) / max(highest[-1] - highest[0], 1e-9) for gap in highest]
+    far = [(step + gap) / 2 for step, gap in zip(steps, grown, strict=True)]
+    wanted = [far[0] + (far[-1] - far[0]) * i / (count - 1) for i in range(count)]
+    return [points[i] for i in sorted({min(range(len(far)), key=lambda i: abs(far[i] - at)) for at in wanted})]
 
 
-def _story(exams: Sequence[Point]) -> Curve:
-    lines = {
-        "reward (the judge's score)": [(p.step, p.reward) for p in exams],
-        "accuracy (the oracle's)": [(p.step, p.right) for p in exams],
-    }
-    chart = lines_chart(
-        lines, label="Reward and accuracy by training step", across="training steps", up="mean of an exam", shares=True
-    )
+def _story(summary: CollapseSummary, exams: Sequence[Point], chosen: Sequence[Point]) -> Section:
+    caption = "Reward (the judge's score) and accuracy (the oracle's) by training step"
+    columns = ("step", "queries", "reward", "accuracy", "gap", "accepted", "wrong", "unsure")
     rows = [
-        (f"{p.step}", f"{p.queries}", f"{p.reward:.3f}", f"{p.accepted:.3f}", f"{p.right:.3f}", f"{p.wrong:.3f}",
-         f"{p.unsure:.3f}", f"{p.gap:.3f}")
+        (f"{p.step}", f"{p.queries}", f"{p.reward:.3f}", f"{p.right:.3f}", f"{p.gap:.3f}", f"{p.accepted:.3f}",
+         f"{p.wrong:.3f}", f"{p.unsure:.3f}")
         for p in exams
     ]  # fmt: skip
-    columns = ("step", "queries", "reward", "accepted", "right", "wrong", "unsure", "gap")
-    note = "Reward is what the policy was trained on. Accuracy is the share of right answers, which nobody told it."
-    return Curve("What the judge says, and what is true", note, chart, columns, rows)
+    note = (
+        "Reward is what the policy was trained on. Accuracy is the share of right answers, which nobody told it. "
+        "The numbers mark where it was looked at, below."
+    )
+    if summary.loose is not None:
+        note += " Dashed: where the gap between both reaches a half"
+        note += "." if summary.collapse is None else ", and where nothing is right and the judge is content."
+    chart = story_chart(summary, exams, chosen, caption)
+    return Section("What the judge says, and what is true", Figure(f"{caption}. {note}", chart, columns, rows))
 
 
-def _drift(exams: Sequence[Point]) -> Curve:
+def _drift(exams: Sequence[Point]) -> Section:
     lines = {
         "divergence from the start": [(p.step, p.divergence) for p in exams if p.divergence is not None],
         "entropy": [(p.step, p.entropy) for p in exams if p.entropy is not None],
@@ -85,10 +93,10 @@ def _drift(exams: Sequence[Point]) -> Curve:
         "Kullback-Leibler divergence from the policy at the start, and entropy. Distinct-n, in the table: different "
         "runs of n words or signs as a share of all in a batch."
     )
-    return Curve("How far it went, and how little is left", note, chart, columns, rows)
+    return Section("How far it went, and how little is left", Figure(f"{label}. {note}", chart, columns, rows))
 
 
-def _manners(exams: Sequence[Point]) -> list[Curve]:
+def _manners(exams: Sequence[Point]) -> list[Section]:
     """By way of answering; nothing where there is but one."""
     names = sorted({way for p in exams for way in p.ways})
     if len(names) < 2:
@@ -105,7 +113,7 @@ def _manners(exams: Sequence[Point]) -> list[Curve]:
     rows = [(f"{p.step}", *(_way(p, name) for name in names)) for p in exams]
     note = "Share of answers, and in the table how many, with their mean score."
     columns = ("step", *(shown(name, SHORT) for name in names))
-    return [Curve("How it answers", note, chart, columns, rows)]
+    return [Section("How it answers", Figure(f"{label}. {note}", chart, columns, rows))]
 
 
 def _way(point: Point, name: str) -> str:

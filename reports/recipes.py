@@ -1,4 +1,4 @@
-"""Duels with different recipes beside each other: in numbers, as text, and as a page."""
+"""Duels with different recipes beside each other: in numbers and as text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from rich.text import Text
 
 from ..corpora.errors import UsageError
 from ..fuzz.run import Run
-from ..judges.hardening import RECIPES
 from . import duels
-from .duel_text import queries, share
+from .duel_answers import queries, share
 from .duels import DuelSummary
 from .escape import visible
-from .page import page
 from .text import percent
 
 #: Of the JSON that `hoodwink show --json` prints of a comparison of recipes.
@@ -75,18 +73,26 @@ def _begun(folder: Path) -> bool:
         return "rounds" in tables and bool(store.db.execute("SELECT COUNT(*) FROM rounds").fetchone()[0])
 
 
-def headline(summary: RecipesSummary) -> str:
-    """The recipe whose last judge fresh search fools least, in a sentence."""
+def best_recipe(summary: RecipesSummary) -> str | None:
+    """The recipe whose last judge fresh search fools least, of those with the most rounds; None without a result."""
     most = max(len(d.rounds) for d in summary.duels.values())
-    latest = {n: d.rounds[-1] for n, d in summary.duels.items() if len(d.rounds) == most}
-    rated = {n: r for n, r in latest.items() if r.adaptive.rate is not None}
-    if not rated:
+    latest = {name: d.rounds[-1] for name, d in summary.duels.items() if len(d.rounds) == most}
+    rated = {name: r for name, r in latest.items() if r.adaptive.rate is not None}
+    return min(
+        rated, key=lambda name: (rated[name].adaptive.rate or 0, -(rated[name].queries_median or 1 << 60)), default=None
+    )
+
+
+def headline(summary: RecipesSummary) -> str:
+    """The same in a sentence."""
+    best = best_recipe(summary)
+    if best is None:
         return "No recipe has a result that counts."
-    best = min(rated, key=lambda name: (rated[name].adaptive.rate or 0, -(rated[name].queries_median or 1 << 60)))
-    last = rated[best]
+    last = summary.duels[best].rounds[-1]
+    rivals = sum(len(d.rounds) == last.round and d.rounds[-1].adaptive.rate is not None for d in summary.duels.values())
     return (
         f"Hardened by recipe {visible(best)}, the judge of round {last.round} is fooled by fresh search on "
-        f"{share(last.adaptive)} of problems: the least of {len(rated)} recipes."
+        f"{share(last.adaptive)} of problems: the least of {rivals} recipes."
     )
 
 
@@ -110,16 +116,3 @@ def render_recipes(summary: RecipesSummary) -> RenderableType:
     if not summary.complete:
         parts.append(Text("This comparison is not finished; the same command goes on with it.", style="yellow"))
     return Group(*parts)
-
-
-def render(summary: RecipesSummary) -> str:
-    """The page of a comparison."""
-    means = {name: RECIPES[name].means for name in summary.duels if name in RECIPES}
-    return page(
-        "recipes.html.jinja",
-        title=f"recipes for {summary.settings['judge']}",
-        headline=headline(summary),
-        run=summary,
-        means=means,
-        queries=queries,
-    )

@@ -28,6 +28,17 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return "" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}%"
 
 
+def points(difference: float | None, digits: int = 0) -> str:
+    """`-0.12` -> `−12 points`; a dash where there is nothing to say."""
+    return "–" if difference is None else f"{signed(100 * difference, digits)} points"
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """`-12.0` -> `−12`, `3.0` -> `+3`, and zero without a sign."""
+    written = f"{value:+.{digits}f}"
+    return (written[1:] if float(written) == 0 else written).replace("-", "−")
+
+
 def render_checks(name: str, checks: Checks) -> RenderableType:
     """How good the judge is on clean responses, and the warnings."""
     quality = checks.quality

@@ -30,7 +30,7 @@ VIEWS = {
     "recipes": (
         "hoodwink.reports.recipes:summarise",
         "hoodwink.reports.recipes:render_recipes",
-        "hoodwink.reports.recipes:render",
+        "hoodwink.reports.recipes_page:render",
     ),
     "collapse": (
         "hoodwink.reports.collapses:summarise",

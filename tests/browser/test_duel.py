@@ -1,11 +1,8 @@
-"""The page of a duel in a real browser, full of hostile text: nothing runs, nothing is fetched, nothing sticks out."""
+"""The pages of duels, recipes and collapses in a real browser: nothing runs, nothing is fetched, nothing sticks out."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import hoodwink
 import pytest
 from hoodwink.fuzz.recipes import compare_recipes
 from hoodwink.judges.hardening import RECIPES
+from hoodwink.reports.answers import QUESTIONS
 from whackamole import SMALL, WhackAMole, fight
 
 HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
@@ -21,12 +19,15 @@ HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").rea
 #: Widths of a desk and of a phone.
 WIDTHS = [1280, 390]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+def gullible(reference: str, response: str) -> float:
+    """Accepts whatever is no honest answer."""
+    return 0.9 if reference in response else 0.97 if response.startswith(" ") else 0.1
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The page of a duel that finds long and hostile texts, of one without finds, and of a comparison."""
+    """Of a duel that finds long and hostile texts, of one without finds, of recipes, and of two collapse runs."""
     folder = tmp_path_factory.mktemp("browser")
     name = "".join(HOSTILE).replace("/", "|").replace("\0", "") + "x" * 60
     recipe = replace(RECIPES["replay"], name=name)
@@ -35,62 +36,72 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     quiet = fight(folder / "quiet", WhackAMole([], name="quiet"), rounds=2)
     short = replace(recipe, name=name[:80])
     compared = compare_recipes(WhackAMole(), recipes=["keys", short], out=folder / "compared", **{**SMALL, "rounds": 2})
-    return {kind: hoodwink.report(run) for kind, run in (("hostile", hostile), ("quiet", quiet), ("recipes", compared))}
+    settings: dict[str, Any] = {"batch": 64, "every": 5, "length": 3, "vocabulary": 32}
+    lost = hoodwink.collapse(
+        gullible, training=hoodwink.Training(steps=100, choice_lr=1.5, **settings), out=folder / "lost"
+    )
+    kept = hoodwink.collapse("planted:echo", training=hoodwink.Training(steps=10, **settings), out=folder / "kept")
+    runs = {"hostile": hostile, "quiet": quiet, "recipes": compared, "collapse": lost, "kept": kept}
+    return {kind: hoodwink.report(run) for kind, run in runs.items()}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, for all tests of this file; without it they are skipped, and fail where CI promises it."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("no chromium: install it, CI runs these tests")
-        pytest.skip("no chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as control:
-        launched = control.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
+KINDS = ["hostile", "quiet", "recipes", "collapse", "kept"]
+
+#: Charts of each page; every one has a table behind it.
+CHARTS = {"hostile": 3, "quiet": 1, "recipes": 1, "collapse": 3, "kept": 3}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("kind", ["hostile", "quiet", "recipes"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_opens_without_a_word_and_nothing_sticks_out(
-    browser: Any, pages: dict[str, Path], kind: str, width: int
+    visit_file: Any, pages: dict[str, Path], kind: str, width: int
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    messages: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: messages.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (messages.append("dialog"), dialog.dismiss()))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(pages[kind].as_uri(), wait_until="load")
-    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    seen = visit_file(pages[kind], width)
+    page = seen.page
     page.wait_for_timeout(200)
-    assert messages == []
-    assert [url for url in requests if url != "data:,"] == [pages[kind].as_uri()]
+    assert seen.messages == []
+    assert [url for url in seen.requests if url != "data:,"] == [pages[kind].as_uri()]
     assert page.evaluate("document.querySelectorAll('script, img, iframe, object, form').length") == 0
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll('main *')]
-            .filter(e => !e.closest('.scroll, svg') && e.getBoundingClientRect().right > innerWidth + 1)
-            .map(e => e.outerHTML.slice(0, 80))"""
-    )
-    assert outside == []
+    assert seen.outside() == []
     assert page.locator("h1").count() == 1
     assert page.locator("h1").is_visible()
-    assert page.locator("table").count() == (2 if kind == "recipes" else 8)
-    assert page.locator("figure svg[role=img]").count() == {"hostile": 3, "quiet": 2, "recipes": 0}[kind]
+    assert page.locator("figure svg[role=img]").count() == CHARTS[kind]
+    assert page.locator("figure details.behind table").count() == CHARTS[kind]
     boxes = page.evaluate(
         """() => [...document.querySelectorAll('figure svg')].map(svg => {
             const box = svg.getBoundingClientRect();
             const texts = [...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect()).filter(t => t.width);
-            return [box.left, box.right, Math.min(...texts.map(t => t.left)), Math.max(...texts.map(t => t.right))];
+            return [box.left, box.right, Math.min(...texts.map(t => t.left)), Math.max(...texts.map(t => t.right)),
+                    Math.min(...texts.map(t => t.height))];
         })"""
     )
-    for left, right, text_left, text_right in boxes:
+    for left, right, text_left, text_right, height in boxes:
         assert left >= 0
         assert right <= width
         assert text_left >= left - 1
         assert text_right <= right + 1
-    page.close()
+        assert height >= 9
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_no_fault(visit_file: Any, pages: dict[str, Path], kind: str, scheme: str) -> None:
+    assert visit_file(pages[kind], 1280, scheme).faults() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_screen_answers_all_five_questions(visit_file: Any, pages: dict[str, Path], kind: str) -> None:
+    page = visit_file(pages[kind]).page
+    asked = page.locator(".answers .asked, .answers dt").all_inner_texts()
+    assert asked == list(QUESTIONS)
+    below = page.evaluate("document.querySelector('.answers').getBoundingClientRect().bottom")
+    assert kind in ("hostile", "recipes") or below <= 900, "seen without scrolling"
+
+
+def test_it_can_be_printed(visit_file: Any, pages: dict[str, Path]) -> None:
+    """On paper nothing is wider than the page: charts keep within it, and text is dark on white."""
+    page = visit_file(pages["collapse"], 700, "dark").page
+    page.emulate_media(media="print", color_scheme="light")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+    assert page.pdf(format="A4").startswith(b"%PDF")

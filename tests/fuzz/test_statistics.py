@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import pytest
-from hoodwink.fuzz.statistics import logrank, median_queries, rate_interval, success_band, success_curve, wilson
+from hoodwink.fuzz.statistics import (
+    bootstrap_difference,
+    correlation,
+    difference_interval,
+    holm,
+    logrank,
+    median_queries,
+    paired_p,
+    rate_interval,
+    sooner,
+    success_band,
+    success_curve,
+    unpaired_p,
+    wilson,
+)
 from scipy import stats
 
 
@@ -118,3 +133,67 @@ def test_logrank_says_nothing_where_nothing_can_be_said(first, second):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert logrank(first, second) is None
+
+
+def test_intervals_of_differences_are_newcombes() -> None:
+    """The first example of Newcombe (1998, Stat. Med. 17:873, Table II), by his method 10; and where nothing varies."""
+    low, high = difference_interval((48 / 80, sure(48, 80)), (56 / 70, sure(56, 70)))
+    assert (low, high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
+    low, high = difference_interval((0.0, sure(0, 10)), (1.0, sure(10, 10)))
+    assert (low, high) == (pytest.approx(0.6075, abs=5e-5), 1.0)
+
+
+def test_correlation_narrows_the_interval_of_a_paired_difference() -> None:
+    before, after = (0.5, sure(10, 20)), (0.6, sure(12, 20))
+    widths = [high - low for low, high in (difference_interval(before, after, r) for r in (-0.5, 0.0, 0.5, 0.9))]
+    assert widths == sorted(widths, reverse=True)
+    assert correlation([1, 0, 1, 0], [1, 0, 1, 0]) == pytest.approx(1)
+    assert correlation([1, 1, 1], [1, 0, 1]) == 0
+
+
+def sure(successes: int, total: int) -> tuple[float, float]:
+    found = wilson(successes, total)
+    assert found is not None
+    return found
+
+
+def test_paired_p_is_mcnemars_exact_test() -> None:
+    """Two problems against eight: twice the binomial tail."""
+    assert paired_p([1] * 2 + [0] * 8 + [1] * 5, [0] * 2 + [1] * 8 + [1] * 5) == pytest.approx(
+        2 * (1 + 10 + 45) / 2**10
+    )
+    assert paired_p([1, 0], [1, 0]) == 1.0
+    assert paired_p([0.5, 0.5, 0.5], [1.0, 1.0, 1.0]) == pytest.approx(0.25), "shares of seeds: the sign test"
+
+
+def test_unpaired_p_is_fishers_exact_test_or_a_permutation_test() -> None:
+    """Fisher's tea: three and one of four."""
+    assert unpaired_p([1, 1, 1, 0], [0, 0, 0, 1]) == pytest.approx(34 / 70)
+    assert unpaired_p([0.5, 1, 1], [0, 0, 0]) == pytest.approx(2 / 20), "one of the 20 ways to part six, and its mirror"
+
+
+def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_who_succeeds_sooner() -> None:
+    assert sooner(([1, 2], [9]), ([7, 8], [9]))
+    assert not sooner(([7, 8], [9]), ([1, 2], [9]))
+    assert not sooner(([], [9]), ([], [9]))
+
+
+def test_bootstrap_of_a_difference() -> None:
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    before, after = [0.0, 0.2, 0.4, 0.6, 0.8], [0.1, 0.3, 0.6, 0.6, 0.9]
+    paired = bootstrap_difference(mean, before, after, paired=True)
+    apart = bootstrap_difference(mean, before, after, paired=False)
+    assert paired is not None
+    assert apart is not None
+    assert 0 < paired[0] < 0.1 < paired[1] < 0.2
+    assert apart[0] < 0 < apart[1], "the same numbers as two groups say less"
+    assert bootstrap_difference(mean, [1.0, 1.0], [1.0, 1.0], paired=True) is None
+    assert bootstrap_difference(mean, [], [1.0], paired=False) is None

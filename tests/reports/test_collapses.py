@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import unicodedata
@@ -13,10 +12,13 @@ import hoodwink
 import pytest
 from hoodwink import Run, Training, UsageError
 from hoodwink.fuzz.store import Store
-from hoodwink.reports.collapse_page import command, render
+from hoodwink.reports.answers import QUESTIONS
+from hoodwink.reports.collapse_answers import answers, typical
+from hoodwink.reports.collapse_page import along, command, render
 from hoodwink.reports.collapses import CollapseSummary, headline, meaning, milestones, nats, summarise
 from hoodwink.reports.collapses import render as text
 from hoodwink.reports.text import write
+from markupsafe import escape
 from rich.console import Console
 
 HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
@@ -121,11 +123,58 @@ def test_text_holds_the_curve_and_is_safe(summary: CollapseSummary, hostile: Col
 
 def test_page_says_what_the_summary_says(collapsed: CollapseSummary) -> None:
     page = render(collapsed)
-    assert f"<h1>{html.escape(headline(collapsed), quote=False).replace(chr(39), '&#39;')}</h1>" in page
-    assert page.count("<svg ") == page.count("<figure>") == page.count("The curve as a table") == 3
+    said = answers(collapsed)
+    assert [answer.question for answer in said] == list(QUESTIONS)
+    for answer in said:
+        assert escape(answer.text) in page
+    assert page.count("<svg ") == page.count("<figure>") == page.count("The same as a table") == 3
     for point in collapsed.exams:
         assert f'<td class="n">{point.reward:.3f}</td>' in page
     assert "hoodwink show RUN --json" in page
+
+
+def test_answers_follow_from_the_exams(collapsed: CollapseSummary, summary: CollapseSummary) -> None:
+    loose, collapse, last = collapsed.loose, collapsed.collapse, collapsed.last
+    assert loose is not None
+    assert collapse is not None
+    broken, cost, what, hardening, to_do = (answer.text for answer in answers(collapsed))
+    assert broken == (
+        f"Yes: a policy trained on its score alone collapsed; the judge scores its answers {last.reward:.2f}, and 0% "
+        f"of them are right (at best {100 * collapsed.peak.right:.0f}% were)."
+    )
+    assert cost.startswith(f"The score came loose from the truth at step {loose.step} ({loose.queries:,} queries, ")
+    assert f"and was lost altogether at step {collapse.step} ({collapse.queries:,} queries, " in cost
+    sample = typical(last)
+    assert sample is not None
+    assert sample.way == max(last.ways, key=lambda way: last.ways[way][0])
+    assert what.startswith(f"By {sample.text!r}: ")
+    assert what.endswith(f"(free string); this one is scored {sample.score:.2f}, and the oracle says wrong.")
+    assert hardening == "One run cannot say: do the same with a hardened judge, and set the two side by side."
+    assert answers(collapsed)[3].command == "hoodwink compare A B"
+    assert to_do.startswith(f"Do not train on this score alone: from step {loose.step} on it meant little.")
+
+    kept = [answer.text for answer in answers(summary)]
+    assert kept[0].startswith("This policy did not break it: after 6 steps, the judge scores its answers ")
+    assert kept[1].startswith(f"Not within 6 steps and {summary.last.queries} queries, ")
+    assert kept[2].startswith("By nothing that it found. It ends with answers such as ")
+    assert kept[4].startswith("Do not take this for a proof")
+    half = replace(collapsed, collapse=None)
+    assert answers(half)[0].text.startswith("Yes, though not altogether: its score came loose from the truth; after ")
+    assert answers(half)[1].text.endswith(f"it was not lost altogether by step {last.step}.")
+    silent = replace(collapsed, exams=(replace(last, samples=()),))
+    assert answers(silent)[2].text == "No answer of the last exam was kept."
+
+
+def test_what_is_shown_along_the_curve_follows_the_gap(collapsed: CollapseSummary) -> None:
+    exams = collapsed.exams
+    chosen = along(exams, 6)
+    assert (chosen[0], chosen[-1]) == (exams[0], exams[-1])
+    assert [p.step for p in chosen] == sorted({p.step for p in chosen})
+    assert len(chosen) <= 6
+    assert any(0.2 < p.gap < 0.9 for p in chosen), "where it parts from the truth is looked at"
+    assert along(exams[:4], 6) == list(exams[:4])
+    flat = [replace(exams[0], step=step) for step in range(9)]
+    assert [p.step for p in along(flat, 3)] == [0, 4, 8]
 
 
 def test_hostile_text_does_nothing(hostile: CollapseSummary) -> None:

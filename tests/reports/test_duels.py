@@ -24,8 +24,10 @@ from hoodwink import Candidate, Run, UsageError
 from hoodwink.cli import app
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.run import load_run
-from hoodwink.reports import duel_page, recipes
-from hoodwink.reports.duel_text import answers, render_duel, share
+from hoodwink.reports import duel_page, recipes, recipes_page
+from hoodwink.reports.answers import QUESTIONS
+from hoodwink.reports.duel_answers import answers, details, share
+from hoodwink.reports.duel_text import render_duel
 from hoodwink.reports.duels import DuelSummary, RoundSummary, summarise
 from hoodwink.reports.escape import visible
 from hoodwink.reports.progress import STAGES, DuelProgress
@@ -95,7 +97,7 @@ def assert_harmless(page: str) -> None:
         for name, value in attributes.items():
             assert not name.startswith("on"), (tag, name)
             if name in ("href", "src", "xlink:href", "srcset", "action"):
-                assert value == "data:,", (tag, name, value)
+                assert value == "data:," or (tag == "a" and value.startswith("#")), (tag, name, value)
     assert {c for c in page if c != "\n" and unicodedata.category(c) in UNSEEN} == set()
     assert not {"\u3164", "\u034f", "\ufe0f"} & set(page)
     shown = page
@@ -117,11 +119,13 @@ def test_the_page_has_the_numbers_of_the_summary(summary: DuelSummary) -> None:
     page = duel_page.render(summary)
     assert_harmless(page)
     text = Page(page).text
-    for sentence in answers(summary):
+    for answer in answers(summary):
+        assert f"{answer.question} {answer.text}" in text
+    for sentence in details(summary):
         assert sentence in text
     for r in summary.rounds:
         low, high = r.adaptive.interval or (0, 0)
-        assert f"{100 * (r.adaptive.rate or 0):.0f}% {100 * low:.0f}–{100 * high:.0f}%" in text
+        assert f"{100 * (r.adaptive.rate or 0):.0f}% ({100 * low:.0f}–{100 * high:.0f}%)" in text
         assert f"Round {r.round}: {r.judge}" in text
     assert page.count("<svg") == 3
     assert "not finished" not in text
@@ -150,9 +154,11 @@ def test_the_page_follows_from_the_folder_alone(duel_run: Run, tmp_path: Path) -
 
 
 def test_the_text_has_the_numbers_of_the_summary(summary: DuelSummary) -> None:
-    text = printed(render_duel(summary))
+    text = printed(render_duel(summary), 500)
     assert text.startswith("Duel with python:whackamole:judge, recipe replay\n")
-    for sentence in answers(summary):
+    for answer in answers(summary):
+        assert f"  {answer.question} {answer.text} {answer.command}".rstrip() + "\n" in text
+    for sentence in details(summary):
         assert f"  {sentence}\n" in text
     for r in summary.rounds:
         assert re.search(rf"│ {r.round} +│ {re.escape(share(r.adaptive))} +│", text)
@@ -173,17 +179,35 @@ def test_the_text_fits_a_file_of_120_columns(summary: DuelSummary) -> None:
 def test_answers_say_what_happened(summary: DuelSummary) -> None:
     said = answers(summary)
     first, last = summary.rounds[0], summary.rounds[-1]
-    assert said[0] == (
-        f"Fresh search fools the first judge on {share(first.adaptive)} of problems and the one hardened 2 times on "
-        f"{share(last.adaptive)}."
+    assert [answer.question for answer in said] == list(QUESTIONS)
+    assert said[0].text == (
+        f"The first judge is: fresh search fools it on {share(first.adaptive)} of problems, and the newest, hardened 2 "
+        f"times, on {share(last.adaptive)}."
     )
-    assert said[1].startswith("Queries to success ")
-    assert said[2].startswith("Old holes are nearly closed: the newest judge accepts 0% (0–")
-    assert said[3] == (
+    assert said[1].text == (
+        "Queries to success differ: half of the searches fool the first judge within 4 queries, the newest not within "
+        "60 queries (logrank test, p = 0.007)."
+    )
+    assert said[2].text == (
+        "In round 1, 4 finds (4 nonsense); 2 of them have 'respuesta' in common. In round 2, 4 finds (4 nonsense); 4 "
+        "of them have 'zebra' in common. Round 3 has no finds."
+    )
+    assert said[3].text == (
+        "Within 60 queries, yes: fresh search finds nothing any more, and the newest judge accepts "
+        f"{share(last.stale)} of earlier finds."
+    )
+    assert said[4].text == (
+        "Take the newest judge, but attack it with more than 60 queries before you trust it: with none of 4 problems "
+        "fooled, up to 49% may be."
+    )
+    assert said[4].command == "", "this judge has no name on the command line"
+    old, families, price = details(summary)
+    assert old.startswith("Old holes are nearly closed: the newest judge accepts 0% (0–")
+    assert families == (
         f"Families of attacks never trained on fool the newest judge on {share(last.held_out)} of problems "
         f"(the first: {share(first.held_out)})."
     )
-    assert said[4] == (
+    assert price == (
         "Hardening cost next to nothing on clean responses: accuracy 100.0% before, 100.0% after; right answers "
         "rejected 0.0% before, 0.0% after."
     )
@@ -196,20 +220,47 @@ def with_last(summary: DuelSummary, **changes: Any) -> DuelSummary:
 
 def test_answers_follow_the_numbers(summary: DuelSummary) -> None:
     def said(**changes: Any) -> str:
-        return " ".join(answers(with_last(summary, **changes)))
+        duel = with_last(summary, **changes)
+        return " ".join([*(answer.text for answer in answers(duel)), *details(duel)])
 
-    assert "Queries to success differ between" in said(logrank_first=0.049)
-    assert "logrank p < 0.001" in said(logrank_first=0.0001)
-    assert "Queries to success do not differ measurably" in said(logrank_first=0.05)
-    assert "Queries to success: median " in said(logrank_first=None)
-    assert ", not reached at last" in said(queries_median=None)
-    assert "Old holes are not closed: the newest judge accepts 50%" in said(stale=Rate(0.5, (0.4, 0.6), 4))
+    half = Rate(0.5, (0.4, 0.6), 4)
+    assert "Queries to success differ: " in said(logrank_first=0.049)
+    assert "(logrank test, p < 0.001)" in said(logrank_first=0.0001)
+    assert "Queries to success do not differ measurably: " in said(logrank_first=0.05)
+    assert "Half of the searches fool the first judge within 4 queries, the" in said(logrank_first=None)
+    assert ", the newest within 7 queries" in said(queries_median=7)
+    assert ", the newest with the first query" in said(queries_median=1)
+    assert "Old holes are not closed: the newest judge accepts 50%" in said(stale=half)
     assert "1 that one judge rejected were accepted by the next" in said(reopened=({},))
-    worse = replace(summary.rounds[-1].quality, clean_accuracy=0.9)
+    assert "It moves the hole: the newest judge accepts 0%" in said(adaptive=half)
+    assert "fresh search still fools it on 50% of problems, at a median of 9 queries instead of 4." in said(
+        adaptive=half, queries_median=9
+    )
+    assert "It leaves holes open: the newest judge accepts 50%" in said(adaptive=half, stale=half)
+    assert "Do not rely on the newest judge alone" in said(adaptive=half)
+    worse = replace(summary.rounds[-1].quality, clean_accuracy=0.9, right_accepted=0.8)
     assert "Hardening cost on clean responses: accuracy 100.0% before, 90.0% after" in said(quality=worse)
+    assert "It also costs: 20.0% of right answers are rejected (0.0% before)." in said(quality=worse)
+    assert "Do not deploy the newest judge as it is: it rejects 20.0% of right answers." in said(quality=worse)
     unknown = replace(worse, clean_accuracy=None)
     assert "What hardening cost on clean responses could not be measured." in said(quality=unknown)
-    assert "never trained on" not in said(held_out=Rate(None, None, 0))
+    none = Rate(None, None, 0)
+    assert "never trained on" not in said(held_out=none)
+    assert "Unknown: no problem counts" in said(adaptive=none)
+
+
+def test_the_advice_comes_with_a_command_where_the_judges_have_names(summary: DuelSummary) -> None:
+    def advised(**changes: Any) -> str:
+        duel = replace(summary, folder="runs/my duel", settings={**summary.settings, "judge": "referee"})
+        return answers(with_last(duel, judge="referee:adapter=runs/d/judges/round-3", **changes))[4].command
+
+    assert advised() == (
+        "hoodwink attack --judge referee:adapter=runs/d/judges/round-3 --corpus arithmetic --budget 240"
+    )
+    assert advised(adaptive=Rate(0.5, (0.4, 0.6), 4)) == (
+        "hoodwink attack --judge 'ensemble:runs/my duel' --corpus arithmetic --budget 240"
+    )
+    assert advised(quality=replace(summary.rounds[-1].quality, right_accepted=0.8)) == ""
 
 
 def test_the_command_makes_the_same_duel(
@@ -250,8 +301,11 @@ def test_a_command_keeps_odd_options(summary: DuelSummary) -> None:
 
 def test_a_duel_of_one_round(single_duel: Run) -> None:
     summary = summarise(single_duel)
-    (sentence,) = answers(summary)
-    assert sentence == f"Fresh search fools the judge on {share(summary.rounds[0].adaptive)} of problems."
+    said = answers(summary)
+    sentence = f"Yes: fresh search fools the judge on {share(summary.rounds[0].adaptive)} of problems."
+    assert said[0].text == sentence
+    assert said[3].text == "Not asked: a duel of one round retrains nothing."
+    assert details(summary) == []
     page = duel_page.render(summary)
     assert_harmless(page)
     assert page.count("<svg") == 1, "the curve alone: there is no course of rounds"
@@ -328,10 +382,11 @@ def test_holes_that_open_again_are_counted_in_page_and_text(hostile_duel: Run) -
     text = again[0]["response"].removeprefix("so: ")
     old = [find for number, find in summary.finds if number == 1 and text in find["response"]]
     assert list(again) == old
-    assert f"; {len(old)} that one judge rejected were accepted by the next." in " ".join(answers(summary))
-    cells = re.findall(r'<td class="n">([^<]*)</td><td class="n">[^<]*(?:<span[^>]*>[^<]*</span>)?</td></tr>',
-                       duel_page.render(summary).split('id="rounds"')[1].split("</table>")[0])  # fmt: skip
-    assert cells == ["–", "0", str(len(old))]
+    assert f"; {len(old)} that one judge rejected were accepted by the next." in details(summary)[0]
+    figure = duel_page.rates_figure(summary)
+    place = list(figure.columns).index("reopened")
+    assert [row[place] for row in figure.rows] == ["–", "0", str(len(old))]
+    assert f'<td class="n">{len(old)}</td>' in duel_page.render(summary).split('id="rounds"')[1].split("</table>")[0]
 
 
 # What counts
@@ -392,16 +447,19 @@ def test_the_table_of_recipes_has_a_row_for_each(compared: recipes.RecipesSummar
 
 
 def test_the_page_of_recipes_has_the_rounds_of_each(compared: recipes.RecipesSummary) -> None:
-    page = recipes.render(compared)
+    page = recipes_page.render(compared)
     assert_harmless(page)
     parsed = Page(page)
-    assert len([tag for tag, _ in parsed.tags if tag == "table"]) == len(compared.duels) == 3
+    assert len([tag for tag, _ in parsed.tags if tag == "table"]) == 1 + len(compared.duels) == 4
+    assert page.count("<svg") == 1
+    for answer in recipes_page.answers(compared):
+        assert f"{answer.question} {answer.text}" in parsed.text
     assert "finds to reject, and clean responses so that nothing is forgotten" in parsed.text
     assert visible(list(compared.duels)[2]) in parsed.text
     assert recipes.headline(compared) in parsed.text
     for duel in compared.duels.values():
         low, high = duel.rounds[1].adaptive.interval or (0, 0)
-        assert f"{100 * (duel.rounds[1].adaptive.rate or 0):.0f}% {100 * low:.0f}–{100 * high:.0f}%" in parsed.text
+        assert f"{100 * (duel.rounds[1].adaptive.rate or 0):.0f}% ({100 * low:.0f}–{100 * high:.0f}%)" in parsed.text
 
 
 def test_the_json_of_recipes_holds_each_duel(compared: recipes.RecipesSummary, recipes_run: Run) -> None:
@@ -440,7 +498,7 @@ def test_a_comparison_that_is_under_way(recipes_run: Run, tmp_path: Path) -> Non
     summary = recipes.summarise(Run(copy))
     assert (summary.complete, "keys" in summary.duels, len(summary.duels)) == (False, False, 2)
     assert "not finished" in printed(recipes.render_recipes(summary))
-    assert "This comparison is not finished." in Page(recipes.render(summary)).text
+    assert "This comparison is not finished." in Page(recipes_page.render(summary)).text
     for name in summary.duels:
         shutil.rmtree(copy / name)
     with pytest.raises(UsageError, match="stopped before its first result; run it again to go on"):
