@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import dis
 import enum
 import functools
 import hashlib
@@ -26,7 +27,7 @@ _CONTAINERS = (dict, list, tuple, set, frozenset)
 def digest_of(function: Any) -> str:
     """A hash of a function's file, code, defaults and surroundings, or of a callable object's class and state.
 
-    Surroundings are what it closes over and the plain values among the globals that it names. State is told by plain
+    Surroundings are what it closes over and the plain constants among the globals that it names. State is told by plain
     values, functions, paths and the like, data classes, objects of the same module, arrays and the weights of models,
     and containers of these. Not guaranteed: other state (a connection, what is behind an address) is known by its type.
     """
@@ -118,24 +119,37 @@ def _numbers(value: Any) -> str | None:
 
 
 def _globals(function: types.FunctionType, depth: int) -> dict[str, Any]:
-    """The globals that a function names and that are plain values, or code that no file holds."""
+    """The globals that a function names and that are plain constants, or code that no file holds.
+
+    What the function sets itself, such as a counter, is no constant. Neither is a list or dict, which may be a cache:
+    it is told only where no file tells what it was written as, as in a notebook.
+    """
     found = {}
-    for name in sorted(set(_names(function.__code__))):
+    mutable = not _file(function)
+    for name in sorted(set(_names(function.__code__)) - set(_set_by(function.__code__))):
         value = function.__globals__.get(name)
         if isinstance(value, types.FunctionType):
             if not _file(value):
                 found[name] = value.__code__
-        elif value is not None and _is_plain(value, depth):
+        elif value is not None and _is_plain(value, depth, mutable=mutable):
             found[name] = value
     return found
 
 
-def _is_plain(value: Any, depth: int) -> bool:
-    """Whether a value is plain through and through."""
-    if isinstance(value, _CONTAINERS) and depth:
+def _is_plain(value: Any, depth: int, *, mutable: bool) -> bool:
+    """Whether a value is plain through and through, and if it is not to be `mutable`, stays as it is."""
+    if isinstance(value, _CONTAINERS if mutable else tuple | frozenset) and depth:
         parts = [*value, *(value.values() if isinstance(value, dict) else ())]
-        return all(_is_plain(part, depth - 1) for part in parts)
+        return all(_is_plain(part, depth - 1, mutable=mutable) for part in parts)
     return isinstance(value, _PLAIN)
+
+
+def _set_by(code: types.CodeType) -> Iterator[str]:
+    """The globals that code sets."""
+    yield from (i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"))
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _set_by(constant)
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

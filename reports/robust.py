@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..corpora.errors import HoodwinkError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ..corpora.corpus import Corpus
     from ..judges.proposer import Proposer
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = __name__.partition(".")[0]
 
 
 class NotRobust(AssertionError):
@@ -275,7 +276,7 @@ def _trimmed(error: HoodwinkError) -> HoodwinkError:
     """The error as the caller should see it: without the way through hoodwink, to it and to the cause's own code."""
     cause = error.__cause__
     trace = cause.__traceback__ if cause is not None else None
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+    while trace is not None and _is_own(trace.tb_frame):
         trace = trace.tb_next
     if cause is not None and trace is not None:
         cause.__traceback__ = trace
@@ -285,6 +286,11 @@ def _trimmed(error: HoodwinkError) -> HoodwinkError:
 def _warn(message: str) -> None:
     """Warn at the line that called hoodwink."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and _is_own(frame):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, HoodwinkWarning, stacklevel=level)
+
+
+def _is_own(frame: FrameType) -> bool:
+    """Whether hoodwink's own code runs in a frame. Its tests lie in the same folder, so the file does not tell."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
