@@ -67,7 +67,8 @@ def curves(summary: RunSummary) -> Figure | None:
     budgets = grid(budget)
     return Figure(
         "Share of searches that have fooled the judge within a number of queries (Kaplan-Meier: searches that end "
-        "without a find are censored, not dropped). Bands: pointwise 95 %, searches taken as independent.",
+        "without a find are censored, not dropped). Bands: pointwise 95 %, searches taken as independent; "
+        "before an attack's first find there is none.",
         _curves_chart(summary, drawn, budget),
         ("attack", *(f"{q} {'query' if q == 1 else 'queries'}" for q in budgets), "median"),
         [(name, *(_at(a, q) for q in budgets), _median(a)) for name, a in drawn],
