@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -199,6 +200,21 @@ def test_every_text_is_an_example_of_exactly_its_value(
     code = (tmp_path / "test_judge.py").read_text("ascii")
     found = {(question, reference, text) for question, reference, _, text in examples(code)}
     assert found == {(row["prompt"][0]["content"], row["reference"], row["rejected"][0]["content"]) for row in rows}
+
+
+RUFF = shutil.which("ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+@pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
+@pytest.mark.parametrize("run", ["duel_run", "shouted"])
+def test_formatters_leave_the_files_as_they_are(run: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Else an export that nobody changed would count as changed."""
+    export(request.getfixturevalue(run), to="pytest", out=tmp_path / "judge")
+    export(request.getfixturevalue(run), to="hypothesis", out=tmp_path / "test_judge.py")
+    for width in ("80", "88", "120"):
+        arguments = ["format", "--isolated", "--no-cache", "--line-length", width, "--diff", str(tmp_path)]
+        done = subprocess.run([str(RUFF), *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
 
 
 # Hostile finds
