@@ -44,10 +44,10 @@ def _example(text: Text) -> str:
 
 def _code(judge: str, problems: str, examples: str) -> str:
     return f'''\
-"""No wrong response fools the judge, least of all one that did; right ones pass.
+"""No wrong response fools the judge, least of all one that did before.
 
-Hypothesis tries the examples first, then responses of its own. They are shown to the
-judge that the run attacked, unless another one is named:
+Hypothesis tries the examples first, then responses of its own. They are shown
+to the judge that the run attacked, unless another one is named:
 
     pytest --hoodwink-judge python:my_judges:grade
 """
@@ -61,8 +61,11 @@ from hypothesis import strategies as st
 
 # The judge that the run attacked.
 JUDGE = {judge}
-# No deadline, and the same examples in every run; of many that fail, one is shown.
-CI = settings(settings.get_profile(strategies.PROFILE), report_multiple_bugs=False)
+# No deadline, the same examples in every run; of many that fail, one is shown.
+CI = settings(
+    settings.get_profile(strategies.PROFILE),
+    report_multiple_bugs=False,
+)
 
 
 @pytest.fixture(scope="session")
