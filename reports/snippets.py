@@ -15,8 +15,8 @@ from typing import Any
 #: The fixture of the pytest plugin that gives the judge under test.
 FIXTURE = "hoodwink_judge"
 
-#: Columns of a line of code, and characters of a docstring that are kept.
-WIDTH, DOCSTRING = 100, 400
+#: Columns of a line of code, which formatters then leave alone, and characters of a docstring that are kept.
+WIDTH, DOCSTRING = 88, 400
 
 
 def as_test(find: Mapping[str, Any], judge: str | None = None) -> str:
@@ -32,7 +32,7 @@ def as_function(find: Mapping[str, Any], judge: str | None = None) -> str:
     """The test alone, without the import."""
     asked, parameter = (FIXTURE, f"{FIXTURE}: hoodwink.Judge") if judge is None else (literal(judge, 8), "")
     values = {"question": find["question"], "reference": find["reference"], "response": find["shrunk"]}
-    lines = [asked, *(f"{name}={literal(value, 8)}" for name, value in values.items())]
+    lines = [asked, *(f"{name}={literal(value, 8, len(name) + 2)}" for name, value in values.items())]
     arguments = "".join(f"        {line},\n" for line in lines)
     return (
         f"def test_{name_of(find)}({parameter}) -> None:\n{docstring(find['proof'])}"
@@ -43,7 +43,7 @@ def as_function(find: Mapping[str, Any], judge: str | None = None) -> str:
 def name_of(find: Mapping[str, Any]) -> str:
     """What a find is called in tests: kind, attack, and a hash of problem and response. An identifier of ASCII."""
     named = [part for part in find["attack"].split(":") if "=" not in part][-1:]  # python:module:name, or a plain name
-    attack = re.sub(r"[^a-z0-9]+", "_", "".join(named).lower()).strip("_")[:24]
+    attack = re.sub(r"[^a-z0-9]+", "_", "".join(named).lower()).strip("_")[:14]
     words = [find["kind"].replace(" ", "_"), attack, digest_of(find)]
     return "_".join(word for word in words if word)
 
@@ -64,11 +64,14 @@ def docstring(text: str, indent: int = 4) -> str:
     return f'{margin}"""{inside}"""\n' if len(wrapped) < 2 else f'{margin}"""{inside}\n{margin}"""\n'
 
 
-def literal(text: str, indent: int = 0) -> str:
-    """A Python literal of printable ASCII whose value is the text; a long one stands on several lines, in brackets."""
+def literal(text: str, indent: int = 0, taken: int = 0) -> str:
+    """A Python literal of printable ASCII whose value is the text; a long one stands on several lines, in brackets.
+
+    `indent` and `taken` are the columns before it: blanks, and what else stands on its line.
+    """
     quote = "'" if '"' in text and "'" not in text else '"'
     whole = f"{quote}{escaped(text, quote)}{quote}"
-    if len(whole) + indent <= WIDTH:
+    if len(whole) + indent + taken <= WIDTH:
         return whole
     lines = [""]
     for word in re.findall(r"\S{1,7}\s?|\s", text):  # so few that a line is not much too long if all are escaped

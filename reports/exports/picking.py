@@ -133,8 +133,8 @@ def pick(run: Run, asked: Picking) -> Picked:
         cases: dict[tuple[str, str], Case] = {}
         for case in filter(asked.takes, every):
             cases.setdefault((case.problem.id, case.find["response"]), case)
-        judge = identity["judge"]
-        openable = judge if judge.split(":")[0] in JUDGES else None
+        first = folder_of(run.folder, 1, EVAL) if identity.get("kind") == "duel" else run.folder
+        judge = _name(first) if every else None
     except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"run {run.folder} is damaged ({type(error).__name__}: {error}); run it again in another folder"
@@ -143,7 +143,7 @@ def pick(run: Run, asked: Picking) -> Picked:
         raise UsageError(f"run {run.folder} has no finds; attack with a larger --budget, or export another run")
     if not cases:
         raise UsageError(f"none of the {len(every)} finds of run {run.folder} fits {asked}; ask for less")
-    return Picked(run.folder, openable, complete, tuple(cases.values())[: asked.limit])
+    return Picked(run.folder, judge, complete, tuple(cases.values())[: asked.limit])
 
 
 def _cases(run: Run, identity: dict[str, Any]) -> Iterator[Case]:
@@ -176,6 +176,21 @@ def _attack(run: Run, number: int | None = None, part: str | None = None) -> Ite
         right = {p: _right(store, fingerprint, problems[p]) for p in {find["problem"] for find in finds}}
     for find in finds:
         yield Case(find, problems[find["problem"]], right[find["problem"]], number, part)
+
+
+def _name(folder: Path) -> str | None:
+    """The name that opens the judge of an attack run; None where no name does (a function given in Python).
+
+    A threshold that was given beside the name becomes part of it. A judge of the user's may have one of its own: then
+    it has the same again.
+    """
+    with Run(folder).store() as store:
+        name: str = store.config["identity"]["judge"]
+        threshold: float = store.get("checks")["threshold"]
+    kind = name.split(":")[0]
+    if kind not in JUDGES:
+        return None
+    return name if threshold == 0.5 or kind in ("python", "planted") else f"{name}:threshold={threshold}"
 
 
 def _right(store: Store, judge: str, problem: Problem) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def files(picked: Picked, out: Path, forms: Forms | None) -> dict[Path, bytes | 
     return {out / name: as_jsonl(parts[split]) if parts[split] else None for split, name in _SPLITS.items()}
 
 
-def _rows(texts: Sequence[Text]) -> list[Mapping[str, Any]]:
+def _rows(texts: Sequence[Text]) -> Sequence[Mapping[str, Any]]:
     """Right responses take turns, so that their length and style do not tell them from finds."""
     turns: Counter[str] = Counter()
     rows = []

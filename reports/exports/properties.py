@@ -28,7 +28,7 @@ def _problem(case: Case) -> str:
     """A line of the table of problems."""
     problem = case.problem
     fields = {"family": problem.family, "question": problem.question, "reference": problem.reference}
-    lines = "".join(f"        {name}={literal(value, 8)},\n" for name, value in fields.items())
+    lines = "".join(f"        {name}={literal(value, 8, len(name) + 2)},\n" for name, value in fields.items())
     right = f'        right=(Response({literal(case.right[0], 8)}, "right"),),\n'
     return f'    "{problem_name(problem)}": Problem.make(\n{lines}{right}    ),\n'
 
@@ -44,10 +44,10 @@ def _example(text: Text) -> str:
 
 def _code(judge: str, problems: str, examples: str) -> str:
     return f'''\
-"""No wrong response fools the judge, least of all one that did before; and right responses are accepted.
+"""No wrong response fools the judge, least of all one that did before.
 
-Hypothesis tries the examples first, then responses of its own. The judge is the one that the examples fooled, unless
-another is named:
+Hypothesis tries the examples first, then responses of its own. They are shown
+to the judge that the run attacked, unless another one is named:
 
     pytest --hoodwink-judge python:my_judges:grade
 """
@@ -59,22 +59,29 @@ from hoodwink import Item, Judge, Problem, Response, strategies
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+# The judge that the run attacked.
 JUDGE = {judge}
-
-# No deadline, and the same examples in every run; of many that fail, the first is shown.
-CI = settings(settings.get_profile(strategies.PROFILE), report_multiple_bugs=False)
-
-PROBLEMS = {{
-{problems}}}
-ANY = st.sampled_from(list(PROBLEMS.values()))
+# No deadline, the same examples in every run; of many that fail, one is shown.
+CI = settings(
+    settings.get_profile(strategies.PROFILE),
+    report_multiple_bugs=False,
+)
 
 
 @pytest.fixture(scope="session")
 def judge(request: pytest.FixtureRequest) -> Judge:
-    """The judge that is named, or the one that the examples fooled."""
+    """The judge that is named, or the one that the run attacked."""
     if JUDGE is None:
-        return request.getfixturevalue("hoodwink_judge")
-    return request.getfixturevalue("hoodwink").judge_or(JUDGE)
+        found: Judge = request.getfixturevalue("hoodwink_judge")
+    else:
+        found = request.getfixturevalue("hoodwink").judge_or(JUDGE)
+    return found
+
+
+# fmt: off
+PROBLEMS = {{
+{problems}}}
+ANY = st.sampled_from(list(PROBLEMS.values()))
 
 
 @CI
@@ -82,6 +89,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 {examples}def test_wrong_responses_are_rejected(judge: Judge, item: Item) -> None:
     verdict = strategies.ask(judge, item)
     assert not verdict.accepted
+# fmt: on
 
 
 @CI

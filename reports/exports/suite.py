@@ -52,8 +52,9 @@ def _problem(texts: Sequence[Text]) -> dict[str, Any]:
     finds: dict[str, dict[str, Any]] = {}
     for case, form, text in texts:
         find = case.find
-        about = {"kind": find["kind"], "attack": find["attack"], "fooled": find["judge"], "score": find["score"]}
-        finds.setdefault(name_of(find), {**about, "proof": find["proof"], "responses": {}})["responses"][form] = text
+        about = {name: find[name] for name in ("kind", "attack", "judge", "proof")}
+        about["score"] = round(find["score"], 4)
+        finds.setdefault(name_of(find), {**about, "responses": {}})["responses"][form] = text
     return {
         "name": problem_name(problem),
         "question": problem.question,

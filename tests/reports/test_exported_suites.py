@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,9 +19,6 @@ from hoodwink import Candidate, Run, export, strategies
 from hoodwink.reports.robust import opened_once
 
 pytest_plugins = ["pytester"]
-
-#: The plugin, named where no installed package brings it.
-PLUGIN = () if importlib.metadata.entry_points(group="pytest11", name="hoodwink") else ("-p", "hoodwink.pytest_plugin")
 
 #: What Hypothesis knows is registered once a process; pytester would unload it with what its first run had imported.
 assert strategies.PROFILE
@@ -50,7 +47,7 @@ def suite(pytester: pytest.Pytester, run: Run, to: str, out: str, **options: Any
 
 
 def outcome(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
-    return pytester.runpytest_inprocess(*PLUGIN, "-p", "no:cacheprovider", "-p", "no:randomly", *options)
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:randomly", *options)
 
 
 def texts(run: Run) -> set[tuple[str, str]]:
@@ -122,7 +119,7 @@ def test_alone_in_another_process_it_does_the_same(tmp_path: Path, planted_run: 
 
     def result(*options: str) -> tuple[int, str]:
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", *PLUGIN, "-q", "-p", "no:cacheprovider", *options, "judge"],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "judge"],
             cwd=tmp_path,
             env={**{k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}, "PYTHONPATH": str(home)},
             capture_output=True,
@@ -138,15 +135,23 @@ def test_alone_in_another_process_it_does_the_same(tmp_path: Path, planted_run: 
     assert re.search(rf"{count + done.problems} passed", said)
 
 
+@pytest.fixture(scope="module")
+def referee() -> hoodwink.Judge:
+    """The judge that suites open by this name. pytester moves the home folder, and with it the cache."""
+    return opened_once("referee")
+
+
 @pytest.mark.slow
-def test_finds_on_the_referee_fail_on_it_and_pass_on_an_honest_judge(pytester: pytest.Pytester) -> None:
-    judge = opened_once("referee")  # which is also what the suite asks
-    run = hoodwink.attack(judge, attacks=["openers"], problems=2, budget=30, shrink_budget=0, out=pytester.path / "run")
+def test_finds_on_the_referee_fail_on_it_and_pass_on_an_honest_judge(
+    referee: hoodwink.Judge, pytester: pytest.Pytester
+) -> None:
+    out = pytester.path / "run"
+    run = hoodwink.attack(referee, attacks=["openers"], problems=2, budget=30, shrink_budget=20, out=out)
     done = suite(pytester, run, "pytest", "judge")
-    assert done.finds >= 1
-    outcome(pytester, "judge").assert_outcomes(failed=done.finds, passed=done.problems)
-    honest = outcome(pytester, "judge", "--hoodwink-judge", HONEST)
-    honest.assert_outcomes(passed=done.finds + done.problems)
+    count = len(texts(run))
+    assert count >= done.finds >= 1
+    outcome(pytester, "judge").assert_outcomes(failed=count, passed=done.problems)
+    outcome(pytester, "judge", "--hoodwink-judge", HONEST).assert_outcomes(passed=count + done.problems)
 
 
 # Property tests
@@ -199,6 +204,21 @@ def test_every_text_is_an_example_of_exactly_its_value(
     code = (tmp_path / "test_judge.py").read_text("ascii")
     found = {(question, reference, text) for question, reference, _, text in examples(code)}
     assert found == {(row["prompt"][0]["content"], row["reference"], row["rejected"][0]["content"]) for row in rows}
+
+
+RUFF = shutil.which("ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+@pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
+@pytest.mark.parametrize("run", ["duel_run", "shouted"])
+def test_formatters_leave_the_files_as_they_are(run: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Else an export that nobody changed would count as changed."""
+    export(request.getfixturevalue(run), to="pytest", out=tmp_path / "judge")
+    export(request.getfixturevalue(run), to="hypothesis", out=tmp_path / "test_judge.py")
+    for width in ("80", "88", "120"):
+        arguments = ["format", "--isolated", "--no-cache", "--line-length", width, "--diff", str(tmp_path)]
+        done = subprocess.run([str(RUFF), *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
 
 
 # Hostile finds

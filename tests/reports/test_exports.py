@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,31 @@ def test_a_damaged_run_is_named(planted_run: Run, tmp_path: Path) -> None:
     config.write_text(json.dumps(values), "utf-8")
     with pytest.raises(UsageError, match=r"is damaged \(KeyError: 'fingerprint'"):
         export(tmp_path / "run", to="jsonl", out=tmp_path / "finds.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "threshold", "opened"),
+    [
+        ("hf:org/model", 0.5, "hf:org/model"),
+        ("hf:org/model", 0.3, "hf:org/model:threshold=0.3"),
+        ("python:mine:grade", 0.3, "python:mine:grade"),
+        ("function:grade", 0.5, None),
+        ("mine", 0.5, None),
+    ],
+)
+def test_the_judge_is_named_as_it_is_opened(
+    planted_run: Run, tmp_path: Path, name: str, threshold: float, opened: str | None
+) -> None:
+    shutil.copytree(planted_run.folder, tmp_path / "run")
+    config = tmp_path / "run" / "config.json"
+    values = json.loads(config.read_text("utf-8"))
+    values["identity"]["judge"] = name
+    config.write_text(json.dumps(values), "utf-8")
+    with contextlib.closing(sqlite3.connect(tmp_path / "run" / "run.db")) as db:
+        db.execute("UPDATE meta SET value = json_set(value, '$.threshold', ?) WHERE key = 'checks'", (threshold,))
+        db.commit()
+    done = export(tmp_path / "run", to="pytest", out=tmp_path / "judge")
+    assert json.loads(done.files[0].read_text("ascii"))["judge"] == opened
 
 
 # Tables
