@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -47,6 +47,49 @@ def lines_chart(
         .properties(width=WIDTH, height=height)
     )
     return svg(chart, label)
+
+
+class Steps(NamedTuple):
+    """A Kaplan-Meier curve: its steps `(queries, share)`, and the queries up to which it is drawn.
+
+    `side` is A or B where two runs are drawn over one another: A is dashed.
+    """
+
+    name: str
+    points: Sequence[tuple[int, float]]
+    end: int
+    side: str = ""
+
+
+def steps_chart(curves: Sequence[Steps], *, label: str, height: int = 220) -> Markup:
+    """Share of searches that fooled within so many queries, a colour for each name; `label` is read out."""
+    import altair as alt
+
+    names = list(dict.fromkeys(curve.name for curve in curves))
+    rows = [
+        {"name": c.name, "side": c.side, "queries": max(1, queries), "share": share}
+        for c in curves
+        for queries, share in [*c.points, (c.end, c.points[-1][1])]
+    ]
+    colours = alt.Scale(domain=names, range=[COLOURS[i % len(COLOURS)] for i in range(len(names))])
+    legend = alt.Legend(title=None, orient="top", columns=3, labelLimit=170) if len(names) > 1 else None
+    across = alt.Scale(type="log", domain=[1, max(2, *(c.end for c in curves))])
+    chart = alt.Chart(data(rows)).mark_line(interpolate="step-after", strokeWidth=2.5)
+    chart = chart.encode(
+        x=alt.X("queries:Q", scale=across, title="queries").axis(tickCount=5),
+        y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title="searches that fooled").axis(format="%"),
+        color=alt.Color("name:N", scale=colours, legend=legend),
+        **({"strokeDash": side_dash()} if any(c.side for c in curves) else {}),
+    )
+    return svg(chart.properties(width=WIDTH, height=height), label)
+
+
+def side_dash() -> Any:
+    """The dashes of a field `side`: A, the baseline, is dashed, and B is not."""
+    import altair as alt
+
+    dashes = alt.Scale(domain=["A", "B"], range=[[4, 3], [1, 0]])
+    return alt.StrokeDash("side:N", scale=dashes, legend=alt.Legend(title=None, orient="top", symbolStrokeWidth=2))
 
 
 def data(rows: list[dict[str, Any]]) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .answers import Figure
-from .charts import COLOURS, WIDTH, data, svg
+from .charts import COLOURS, WIDTH, Steps, data, side_dash, steps_chart, svg
 from .compare_answers import answers
 from .compare_text import CONTEST, contest_cells, difference, fate, number
 from .comparison import Comparison, Contest
@@ -103,41 +103,12 @@ def curves_figure(found: Comparison) -> Figure | None:
         for side, curve in zip(SIDES, c.curves, strict=True)
         for queries, share in curve[1:]
     ]
-    return Figure(caption, _curves_chart(drawn, caption), ("search", "queries", "fooled"), rows)
-
-
-def _curves_chart(contests: Sequence[Contest], caption: str) -> Any:
-    import altair as alt
-
-    names = _names(contests)
-    rows = [
-        {"name": name, "side": side, "queries": max(1, queries), "share": share}
-        for name, c in zip(names, contests, strict=True)
+    curves = [
+        Steps(name, curve, c.budget, side)
+        for name, c in zip(_names(drawn), drawn, strict=True)
         for side, curve in zip(SIDES, c.curves, strict=True)
-        for queries, share in [*curve, (c.budget, curve[-1][1])]
     ]
-    budget = max(c.budget for c in contests)
-    colours = alt.Scale(domain=names, range=COLOURS[: len(names)])
-    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=170) if len(names) > 1 else None
-    across = alt.X("queries:Q", scale=alt.Scale(type="log", domain=[1, max(2, budget)]), title="queries")
-    chart = (
-        alt.Chart(data(rows))
-        .mark_line(interpolate="step-after", strokeWidth=2.5)
-        .encode(
-            x=across.axis(tickCount=5),
-            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title="searches that fooled").axis(format="%"),
-            color=alt.Color("name:N", scale=colours, legend=legend),
-            strokeDash=alt.StrokeDash("side:N", scale=_dashes(), legend=_legend()),
-        )
-        .properties(width=WIDTH, height=220)
-    )
-    return svg(chart, caption)
-
-
-def _dashes() -> Any:
-    import altair as alt
-
-    return alt.Scale(domain=list(SIDES), range=[[4, 3], [1, 0]])
+    return Figure(caption, steps_chart(curves, label=caption), ("search", "queries", "fooled"), rows)
 
 
 def courses_figure(found: Comparison) -> Figure:
@@ -159,7 +130,7 @@ def courses_figure(found: Comparison) -> Figure:
             x=alt.X("step:Q", title="training steps", axis=alt.Axis(tickCount=5, grid=False)),
             y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title="mean of an exam").axis(format="%"),
             color=alt.Color("line:N", scale=colours, legend=_legend()),
-            strokeDash=alt.StrokeDash("side:N", scale=_dashes(), legend=_legend()),
+            strokeDash=side_dash(),
         )
         .properties(width=WIDTH, height=240)
     )

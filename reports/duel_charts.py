@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .answers import Figure
-from .charts import COLOURS, WIDTH, data, svg
+from .charts import COLOURS, WIDTH, Steps, data, steps_chart, svg
 from .duel_answers import queries, share
 from .duels import DuelSummary, RoundSummary
 from .rates import Rate
@@ -118,30 +118,7 @@ def curves_figure(duel: DuelSummary) -> Figure:
         for r in duel.rounds
     ]
     caption = "Share of searches that fooled the judge within a number of queries, by round"
-    fooled = any(len(r.curve) > 1 for r in duel.rounds)
-    return Figure(caption, _curves_chart(duel, caption) if fooled else None, columns, rows)
-
-
-def _curves_chart(duel: DuelSummary, caption: str) -> Any:
-    import altair as alt
-
-    budget = duel.settings["budget"]
-    rows: list[dict[str, Any]] = [
-        {"round": f"round {r.round}", "queries": max(1, q), "share": reached}
-        for r in duel.rounds
-        for q, reached in [*r.curve, (budget, r.curve[-1][1])]
-    ]
-    names = [f"round {r.round}" for r in duel.rounds]
-    colours = alt.Scale(domain=names, range=[COLOURS[i % len(COLOURS)] for i in range(len(names))])
-    across = alt.X("queries:Q", scale=alt.Scale(type="log", domain=[1, max(2, budget)]), title="queries")
-    chart = (
-        alt.Chart(data(rows))
-        .mark_line(interpolate="step-after", strokeWidth=2.5)
-        .encode(
-            x=across.axis(tickCount=5),
-            y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title="searches that fooled").axis(format="%"),
-            color=alt.Color("round:N", scale=colours, legend=alt.Legend(title=None, orient="top", columns=3)),
-        )
-        .properties(width=WIDTH, height=200)
-    )
-    return svg(chart, caption)
+    if not any(len(r.curve) > 1 for r in duel.rounds):
+        return Figure(caption, None, columns, rows)
+    curves = [Steps(f"round {r.round}", r.curve, duel.settings["budget"]) for r in duel.rounds]
+    return Figure(caption, steps_chart(curves, label=caption), columns, rows)
