@@ -30,7 +30,10 @@ def test_the_hardened_judge_rejects_what_it_was_trained_on(fought):
     assert len(harvest) >= 3
     first, hardened = hoodwink.judge("referee"), hoodwink.judge(f"referee:adapter={fought.folder}/judges/round-2")
     assert all(v.accepted for v in ask(first, harvest))
-    rejected = [not v.accepted for v in ask(hardened, harvest)]
+    verdicts = ask(hardened, harvest)
+    rejected = [not v.accepted for v in verdicts]
+    losses = json.loads((fought.folder / "judges" / "round-2" / "training.json").read_text("utf-8"))["losses"]
+    assert losses[-1] < losses[0]
     assert sum(rejected) >= 0.8 * len(rejected)
     together = open_judge(f"ensemble:{fought.folder}")
     assert not any(v.accepted for v, gone in zip(ask(together, harvest), rejected, strict=True) if gone)
