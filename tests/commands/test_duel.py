@@ -36,7 +36,7 @@ def test_a_duel_prints_its_results_and_writes_its_report(call: Call, tmp_path: P
     result = call(*duel("--out", "run"))
     assert result.code == 0, result.err
     assert result.out.startswith(
-        "Duel with python:whackamole:judge, recipe replay\n  Fresh search fools the first judge"
+        "Duel with python:whackamole:judge, recipe replay\n  Is it broken? Yes: fresh search fools the first judge"
     )
     assert result.out.splitlines()[-2:] == ["run     run", f"report  {Path('run/report.html')}"]
     assert "round 1 done in " in result.err

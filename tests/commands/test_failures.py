@@ -56,7 +56,10 @@ FAILING_JUDGES = {
     "hostile": ("def grade(response): raise OSError('\\x1b[31m[red]:smile:\\u202e')", [r"\x1b[31m[red]:smile:\u202e"]),
     "nan": ("def grade(response): return float('nan')", ["nan", "scores lie in [0, 1]"]),
     "range": ("def grade(response): return 1.5", ["1.5", "scores lie in [0, 1]"]),
-    "text": ("def grade(response): return 'yes'", ["'yes'", "return a score in [0, 1], a bool or None"]),
+    "bytes": (
+        "def grade(response): return b'yes'",
+        ["returned b'yes'", "return a score in [0, 1], a bool, None or a model's reply"],
+    ),
     "short": ("def grade(items): return [0.5]", ["returned 1 verdicts for", "one each"]),
     "none": ("def grade(items): return None", ["NoneType"]),
     "floats": (OBJECT.format(verdict="0.5"), ["judge own returned float, not a Verdict"]),
