@@ -17,6 +17,11 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Two processes with a thread of torch each are faster than one with two, and do not fight over the cores. A file's tests
+# stay together, since they share runs; files with slow tests come first (tests/conftest.py), so that both end together.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 PEERS := tests/bench/peers
 PEERS_BIN := .venv-peers/bin
 PEERS_READY := .venv-peers/ready
@@ -58,10 +63,10 @@ screenshot: browser demo
 	$(BIN)/python tests/browser/screenshot.py runs/demo/report.html docs/report.png
 
 test: $(READY) browser lint
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 quick: $(READY)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

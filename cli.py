@@ -9,14 +9,18 @@ import io
 import os
 import sqlite3
 import sys
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from . import __version__
+from .commands import about
 from .commands.attacking import attack, check
 from .commands.comparing import compare
+from .commands.config import Files, environment, whole_numbers
 from .commands.exporting import export
+from .commands.manual import ROOT, epilogue
+from .commands.options import ConfigFile
 from .commands.reading import list_names, report, show
 from .commands.training import collapse, duel, harden, train
 from .corpora.errors import HoodwinkError
@@ -24,6 +28,8 @@ from .corpora.errors import HoodwinkError
 app = App(
     name="hoodwink",
     help="Find out what fools your LLM judge, how cheaply, and prove it.",
+    help_epilogue=ROOT.text(),
+    help_format="plaintext",
     version=__version__,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # `run` says how to go on
@@ -32,9 +38,30 @@ app["--help"].group = "Options"
 app["--version"].group = "Options"
 
 
-for _command in (attack, report, show, export, compare, check, duel, collapse, train, harden):
-    app.command(_command)
-app.command(list_names, name="list")
+def show_config(
+    command: Annotated[str | None, Parameter(help="All options of this command. [default: what is set of any]")] = None,
+    *,
+    config: ConfigFile = None,
+) -> int:
+    """Show which options are in force, and where each value comes from.
+
+    On the command line, a value comes before the environment (HOODWINK_BUDGET), that before the file of --config, that
+    before [tool.hoodwink] of the nearest pyproject.toml upwards that has one, and that before the default. In a file,
+    the table of a command, such as [tool.hoodwink.attack], comes before what stands above all tables.
+    """
+    return about.show_config(app, command, None if config is None else str(config))
+
+
+def completion(shell: Annotated[about.Shell, Parameter(help="The shell that is to read it.")]) -> int:
+    """Print a script with which a shell completes commands and options."""
+    return about.completion(app, shell)
+
+
+for _command in (attack, report, show, export, compare, check, duel, collapse, train, harden, show_config, completion):
+    _name = _command.__name__.replace("_", "-")
+    app.command(_command, name=_name, help_epilogue=epilogue(_name))
+app.command(list_names, name="list", help_epilogue=epilogue("list"))
+app.config = (environment(), Files(app), whole_numbers)
 
 
 def main(tokens: list[str] | None = None) -> None:
@@ -52,6 +79,9 @@ def run(tokens: list[str]) -> int:
     try:
         code: Any = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return int(code or 0)
+    except UnusedCliTokensError as error:
+        extra = " ".join(map(repr, error.unused_tokens))
+        return _fail(visible(f"{extra} is not expected here; options begin with -- (hoodwink --help)"), 2)
     except CycloptsError as error:
         return _fail(f"{visible(' '.join(str(error).split()))} (hoodwink --help lists commands and options)", 2)
     except HoodwinkError as error:

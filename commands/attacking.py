@@ -2,87 +2,139 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from .options import NO_LIMITS, NO_OPENING, Limits, Opening, Out, constraints, names, open_named
-from .terminal import errors, output, print_json
+from .options import (
+    COMMON,
+    JUDGE,
+    NO_LIMITS,
+    NO_OPENING,
+    NOT_AHEAD,
+    OUTPUT,
+    PROBLEMS,
+    SEARCH,
+    AheadOptions,
+    CommonOptions,
+    ConfigFile,
+    Goal,
+    LimitOptions,
+    OpeningOptions,
+    Out,
+    Seed,
+    constraints,
+    names,
+    open_named,
+)
+from .terminal import errors, output, print_json, show_forecast
 
 
 def attack(
     *,
-    judge: Annotated[str, Parameter(help="Judge to attack: see `hoodwink list judges`.")] = "referee",
-    corpus: Annotated[str, Parameter(help="Problems: see `hoodwink list corpora`.")] = "arithmetic",
-    attacks: Annotated[str, Parameter(help="Attacks, comma-separated: see `hoodwink list attacks`.")] = "auto",
+    judge: Annotated[str, Parameter(group=JUDGE, help="Judge to attack: see `hoodwink list judges`.")] = "referee",
+    opening: OpeningOptions = NO_OPENING,
+    corpus: Annotated[str, Parameter(group=PROBLEMS, help="Problems: see `hoodwink list corpora`.")] = "arithmetic",
     problems: Annotated[
-        int | None, Parameter(help="Problems to attack. [default: 20, or all of a smaller corpus]")
+        int | None, Parameter(group=PROBLEMS, help="Problems to attack. [default: 20, or all of a smaller corpus]")
     ] = None,
-    budget: Annotated[int, Parameter(help="Queries (distinct responses) for each problem, attack and seed.")] = 640,
-    seed: Annotated[int, Parameter(help="First seed; fixes problems and search.")] = 0,
-    seeds: Annotated[int, Parameter(help="How many seeds each attack runs with on each problem.")] = 1,
-    goal: Annotated[Literal["accept", "acclaim"], Parameter(help="Level of find that ends a search.")] = "accept",
     split: Annotated[
-        Literal["train", "eval", "all"] | None, Parameter(help="Part of the corpus. [default: its own]")
+        Literal["train", "eval", "all"] | None,
+        Parameter(group=PROBLEMS, help="Part of the corpus. [default: its own]"),
     ] = None,
-    shrink_budget: Annotated[int, Parameter(help="Queries for shrinking each find; 0 leaves them as they are.")] = 400,
-    limits: Annotated[Limits, Parameter(name="*")] = NO_LIMITS,
+    attacks: Annotated[
+        str, Parameter(group=SEARCH, help="Attacks, comma-separated: see `hoodwink list attacks`.")
+    ] = "auto",
+    budget: Annotated[
+        int, Parameter(group=SEARCH, help="Queries (distinct responses) for each problem, attack and seed.")
+    ] = 640,
+    seed: Seed = 0,
+    seeds: Annotated[int, Parameter(group=SEARCH, help="How many seeds each attack runs with on each problem.")] = 1,
+    goal: Goal = "accept",
+    shrink_budget: Annotated[
+        int, Parameter(group=SEARCH, help="Queries for shrinking each find; 0 leaves them as they are.")
+    ] = 400,
     proposer: Annotated[
-        str | None, Parameter(help="Language model for fluent attacks and perplexity. [default: the judge's own]")
+        str | None,
+        Parameter(group=SEARCH, help="Language model for fluent attacks and perplexity. [default: the judge's own]"),
     ] = None,
-    opening: Annotated[Opening, Parameter(name="*")] = NO_OPENING,
+    limits: LimitOptions = NO_LIMITS,
+    ahead: AheadOptions = NOT_AHEAD,
     out: Out = None,
+    common: CommonOptions = COMMON,
 ) -> int:
     """Attack a judge: search for wrong answers that it accepts, shrink them, write a report.
 
-    Examples:
-        hoodwink attack --judge referee --attacks random,openers --problems 30 --seed 0 --out runs/first
-
-        hoodwink attack --judge python:my_judges:grade --corpus file:problems.jsonl
+    Every verdict is kept before it is used. A run that was stopped goes on with the same command, pays for no verdict
+    twice, and ends with the numbers of a run that never was.
     """
     from ..fuzz.run import attack as call
+    from ..fuzz.run import resolve
     from ..reports.progress import AttackProgress
     from ..reports.summary import summarise
     from ..reports.text import render_summary, write
     from ..reports.views import report as write_report
 
     judging = open_named(judge, opening)
-    with AttackProgress(errors()) as display:
+    settings: dict[str, Any] = {
+        "attacks": names(attacks),
+        "problems": problems,
+        "budget": budget,
+        "seed": seed,
+        "seeds": seeds,
+        "goal": goal,
+        "split": split,
+        "shrink_budget": shrink_budget,
+        "constraints": constraints(limits),
+        "proposer": proposer,
+    }
+    if ahead.asked():
+        from ..fuzz.forecast import of_attack
+
+        resolved = resolve(judging, corpus, **settings)
+        resolved.sight()  # refuses what the judge does not have
+        return show_forecast(of_attack(resolved), judging, resolved.problems, ahead)
+    with AttackProgress(errors(quiet=common.quiet)) as display:
         run = call(
             judging,
             corpus,
-            attacks=names(attacks),
-            problems=problems,
-            budget=budget,
-            seed=seed,
-            seeds=seeds,
-            goal=goal,
-            split=split,
-            shrink_budget=shrink_budget,
-            constraints=constraints(limits),
-            proposer=proposer,
+            **settings,
             out=out,
             on_checks=lambda checks: display.checks(judging.name, checks),
             progress=display,
         )
     summary = summarise(run)
-    write(output(), render_summary(summary, checks=False))
-    print(f"run     {run.folder}\nfinds   {run.folder / 'finds.jsonl'}\nreport  {write_report(run)}")
+    write(output(quiet=common.quiet), render_summary(summary, checks=False))
+    page = write_report(run)
+    if common.quiet:
+        print(run.folder)
+    else:
+        print(f"run     {run.folder}\nfinds   {run.folder / 'finds.jsonl'}\nreport  {page}")
     return 3 if any(a.failed for a in summary.attacks) else 0
 
 
 def check(
     *,
-    judge: Annotated[str, Parameter(help="Judge to check.")] = "referee",
-    corpus: Annotated[str, Parameter(help="Problems with known right and wrong responses.")] = "arithmetic",
+    judge: Annotated[str, Parameter(group=JUDGE, help="Judge to check: see `hoodwink list judges`.")] = "referee",
+    opening: OpeningOptions = NO_OPENING,
+    corpus: Annotated[
+        str, Parameter(group=PROBLEMS, help="Problems with known responses: see `hoodwink list corpora`.")
+    ] = "arithmetic",
     problems: Annotated[
-        int | None, Parameter(help="Problems to use. [default: 40, or all of a smaller corpus]")
+        int | None, Parameter(group=PROBLEMS, help="Problems to use. [default: 40, or all of a smaller corpus]")
     ] = None,
-    seed: Annotated[int, Parameter(help="Draws the problems.")] = 0,
-    opening: Annotated[Opening, Parameter(name="*")] = NO_OPENING,
-    json: Annotated[bool, Parameter(negative=(), help="Print JSON (schema hoodwink.checks/1).")] = False,
+    seed: Annotated[int, Parameter(group=PROBLEMS, help="Draws the problems.")] = 0,
+    json: Annotated[
+        bool,
+        Parameter(group=OUTPUT, negative=(), show_default=False, help="Print JSON (schema hoodwink.checks/1)."),
+    ] = False,
+    config: ConfigFile = None,
 ) -> int:
-    """Measure a judge on clean responses, and say whether an attack on it would mean anything."""
+    """Measure a judge on clean responses, and say whether an attack on it would mean anything.
+
+    It asks for right answers, wrong ones and near misses, some of them twice, and writes nothing. Each warning says
+    what it means for the results of an attack.
+    """
     from ..fuzz.run import check as call
     from ..reports.text import render_checks, render_kinds, write
 

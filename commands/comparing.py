@@ -42,12 +42,11 @@ def compare(
     from ..reports.text import write
 
     found = call(a, b, alpha=alpha)
+    path = None if to is None else write_page(found, to)
     if json:
         print_json(found.to_json())
     else:
         write(output(), render_comparison(found))
-    if to is not None:
-        path = write_page(found, to)
-        if not json:
+        if path is not None:
             print(f"page    {path}")
     return 1 if fail_on_regression and found.worse else 0

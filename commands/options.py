@@ -6,10 +6,88 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-Out = Annotated[Path | None, Parameter(help="Folder of the run; the same command on it goes on where it stopped.")]
+from ..corpora.errors import UsageError
+
+#: Groups of options, in the order in which help shows them.
+JUDGE = Group("Judge", sort_key=1)
+PROBLEMS = Group("Problems", sort_key=2)
+SEARCH = Group("Search", sort_key=3)
+RESPONSES = Group("What may be tried", sort_key=4)
+TRAINING = Group("Training", sort_key=5)
+FORECAST = Group("Before it begins", sort_key=6)
+OUTPUT = Group("Run and output", sort_key=7)
+
+Out = Annotated[
+    Path | None,
+    Parameter(
+        group=OUTPUT,
+        help="Folder of the run; the same command on it goes on where it stopped. [default: runs/NAME, by settings]",
+    ),
+]
+Seed = Annotated[int, Parameter(group=SEARCH, help="First seed; fixes problems and search.")]
+Goal = Annotated[Literal["accept", "acclaim"], Parameter(group=SEARCH, help="Level of find that ends a search.")]
+
+
+ConfigFile = Annotated[
+    Path | None,
+    Parameter(
+        group=OUTPUT,
+        help="TOML file with options, read before the project's pyproject.toml. See `hoodwink show-config`.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every command that takes a while can be told. `commands.config` is who reads `config`."""
+
+    config: ConfigFile = None
+    quiet: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Print the folder of the run alone; errors still.")
+    ] = False
+
+
+COMMON = Common()
+CommonOptions = Annotated[Common, Parameter(name="*", group=OUTPUT)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What can be known before a run begins."""
+
+    dry_run: Annotated[
+        bool,
+        Parameter(negative=(), show_default=False, help="Say what the run would cost at most; ask and write nothing."),
+    ] = False
+    measure: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="With --dry-run: ask the judge 32 known responses, to estimate the time.",
+        ),
+    ] = False
+    price_per_1k: Annotated[
+        float | None,
+        Parameter(validator=Number(gte=0), help="With --dry-run: price of 1,000 verdicts, for the cost at most."),
+    ] = None
+
+    def asked(self) -> bool:
+        """Whether the run is only to be foretold.
+
+        Raises:
+            UsageError: an option that needs --dry-run is given without it.
+        """
+        if not self.dry_run and (self.measure or self.price_per_1k is not None):
+            raise UsageError("--measure and --price-per-1k say what a run would cost; give --dry-run with them")
+        return self.dry_run
+
+
+NOT_AHEAD = Ahead()
+AheadOptions = Annotated[Ahead, Parameter(name="*", group=FORECAST)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +95,19 @@ class Opening:
     """How the judge is opened; what is not given is its own."""
 
     threshold: Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")] = None
-    device: Annotated[str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here.")] = None
-    dtype: Annotated[str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here.")] = None
+    device: Annotated[
+        str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here. [default: auto]")
+    ] = None
+    dtype: Annotated[
+        str | None, Parameter(help="auto, bf16, fp16 or fp32, for judges that run here. [default: auto]")
+    ] = None
     threads: Annotated[
         int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
     ] = None
 
 
 NO_OPENING = Opening()
+OpeningOptions = Annotated[Opening, Parameter(name="*", group=JUDGE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +116,29 @@ class Limits:
 
     only: Annotated[
         str | None,
-        Parameter(help="Kinds of responses to try, comma-separated: nonsense, wrong answer, near miss, injection."),
+        Parameter(
+            help="Kinds of responses, comma-separated: nonsense, wrong answer, near miss, injection. [default: all]"
+        ),
     ] = None
-    max_chars: Annotated[int | None, Parameter(help="Most characters of a response.")] = None
-    max_tokens: Annotated[int | None, Parameter(help="Most tokens of a response.")] = None
-    ascii_only: Annotated[bool, Parameter(negative=(), help="Printable ASCII alone.")] = False
-    keep_wrong: Annotated[bool, Parameter(negative=(), help="The plain wrong answer stays in it.")] = False
-    max_perplexity: Annotated[float | None, Parameter(help="Highest perplexity under the proposer.")] = None
+    max_chars: Annotated[int | None, Parameter(help="Most characters of a response. [default: no limit]")] = None
+    max_tokens: Annotated[int | None, Parameter(help="Most tokens of a response. [default: no limit]")] = None
+    ascii_only: Annotated[bool, Parameter(negative=(), show_default=False, help="Printable ASCII alone.")] = False
+    keep_wrong: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="The plain wrong answer stays in it.")
+    ] = False
+    max_perplexity: Annotated[
+        float | None, Parameter(help="Highest perplexity under the proposer. [default: no limit]")
+    ] = None
     forbid: Annotated[
-        tuple[str, ...], Parameter(negative=(), help="Regular expression that may not match; may be given again.")
+        tuple[str, ...],
+        Parameter(
+            negative=(), show_default=False, help="Regular expression that may not match; may be given more than once."
+        ),
     ] = ()
 
 
 NO_LIMITS = Limits()
+LimitOptions = Annotated[Limits, Parameter(name="*", group=RESPONSES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +157,7 @@ class Lessons:
 
 
 LESSONS = Lessons()
-
-
-def open_named(spec: str, opening: Opening) -> Any:
-    """The judge of that name, with the options that were given."""
-    from ..judges.judge import open_judge
-
-    return open_judge(spec, **{name: value for name, value in asdict(opening).items() if value is not None})
-
-
-def constraints(limits: Limits) -> Any:
-    """The constraints that were asked for on the command line."""
-    from ..fuzz.constraints import Constraints
-    from ..fuzz.kinds import KINDS
-
-    asked = asdict(limits)
-    asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
-    return Constraints(**asked)
+LessonOptions = Annotated[Lessons, Parameter(name="*", group=TRAINING)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +178,24 @@ class Retraining:
 
 
 NO_RETRAINING = Retraining()
+RetrainingOptions = Annotated[Retraining, Parameter(name="*", group=TRAINING)]
+
+
+def open_named(spec: str, opening: Opening) -> Any:
+    """The judge of that name, with the options that were given."""
+    from ..judges.judge import open_judge
+
+    return open_judge(spec, **{name: value for name, value in asdict(opening).items() if value is not None})
+
+
+def constraints(limits: Limits) -> Any:
+    """The constraints that were asked for on the command line."""
+    from ..fuzz.constraints import Constraints
+    from ..fuzz.kinds import KINDS
+
+    asked = asdict(limits)
+    asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
+    return Constraints(**asked)
 
 
 def names(given: str) -> list[str]:

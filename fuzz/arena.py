@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from ..corpora.corpus import Corpus, sample_up_to
+from ..corpora.corpus import Corpus, open_corpus, sample_up_to
 from ..corpora.errors import UsageError
 from ..corpora.identity import digest_of
 from ..corpora.records import Problem, Split
 from ..judges.ensemble import Ensemble
-from ..judges.hardening import Hardening
-from ..judges.judge import TrainableJudge, batch_of
-from .attacks import Attack
+from ..judges.hardening import Hardening, open_hardening
+from ..judges.judge import Judge, TrainableJudge, batch_of, open_judge
+from .attacks import Attack, Proposals, open_attack
 from .constraints import Constraints
 from .objective import Goal
-from .settings import attackable, digest_of_problems
+from .settings import attackable, check_counts, check_numbers, digest_of_problems, distinct, known_goal
 from .target import CorpusTarget, ProposerTarget, Sight
 
 #: `eval` problems on whose known responses every judge of a duel is measured, and the seed that draws them.
@@ -26,6 +26,9 @@ CLEAN, CLEAN_SEED = 48, 1_000_003
 
 #: Seeds of rounds lie this far apart, and those of duels so many rounds.
 APART, MOST = 100, 1_000
+
+
+Attacks = Sequence[str | Attack | Callable[..., Proposals]]
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,60 @@ class Plan:
             "constraints": self.constraints.to_json(),
             "seed": self.seed,
         }
+
+
+def resolve(
+    judge: str | Judge,
+    corpus: str | Corpus,
+    *,
+    rounds: int,
+    recipe: str | Hardening,
+    attacks: Attacks,
+    train_attacks: Attacks,
+    held_out: Attacks,
+    problems: int,
+    train_problems: int,
+    seeds: int,
+    held_out_problems: int,
+    budget: int,
+    held_out_budget: int,
+    shrink_budget: int,
+    goal: Goal,
+    constraints: Constraints | None,
+    seed: int,
+) -> Plan:
+    """The plan of a duel, with every name resolved and everything checked; nothing is asked or written.
+
+    Raises:
+        UsageError: a setting is wrong, or the judge cannot be trained.
+    """
+    check_counts(rounds=rounds, problems=problems, train_problems=train_problems, budget=budget)
+    check_counts(seeds=seeds, held_out_problems=held_out_problems, held_out_budget=held_out_budget)
+    check_numbers(seed=seed, shrink_budget=shrink_budget)
+    first = open_judge(judge)
+    if not isinstance(first, TrainableJudge):
+        raise UsageError(f"judge {first.name} cannot be retrained; duel with referee, smollm2 or hf:ORG/MODEL")
+    plan = Plan(
+        judge=first,
+        corpus=open_corpus(corpus) if isinstance(corpus, str) else corpus,
+        rounds=rounds,
+        recipe=open_hardening(recipe),
+        attacks=distinct([open_attack(a) for a in attacks]),
+        train_attacks=distinct([open_attack(a) for a in train_attacks]),
+        held_out=distinct([open_attack(a) for a in held_out]) if held_out else (),
+        problems=problems,
+        train_problems=train_problems,
+        seeds=seeds,
+        held_out_problems=min(held_out_problems, problems),
+        budget=budget,
+        held_out_budget=held_out_budget,
+        shrink_budget=shrink_budget,
+        goal=known_goal(goal),
+        constraints=constraints or Constraints(),
+        seed=seed,
+    )
+    plan.check()
+    return plan
 
 
 def families(attack: Attack) -> Sequence[str]:

@@ -113,17 +113,8 @@ def collapse(
         UsageError: a setting is wrong, or the folder cannot be used.
         JudgeError: the judge failed; what it said so far is kept.
     """
-    asked = training or Training()
-    _check(asked, seed)
-    source = open_corpus(corpus) if isinstance(corpus, str) else corpus
-    settings = Settings(
-        judge=open_judge(judge),
-        corpus=source,
-        problems=_draw(source, "train", problems, PROBLEMS, seed),
-        exam=_draw(source, "eval", exam, EXAM, seed),
-        training=asked,
-        seed=seed,
-        policy=policy if isinstance(policy, str) else f"object {type(policy.model).__name__}",
+    settings = resolve(
+        judge, corpus, policy=policy, problems=problems, exam=exam, training=training or Training(), seed=seed
     )
     learner = _learner(policy)
     identity = settings.identity()
@@ -166,14 +157,42 @@ class Settings:
         }
 
 
+def resolve(
+    judge: str | Judge | Callable[..., Any],
+    corpus: str | Corpus,
+    *,
+    policy: str | Learner,
+    problems: int | None,
+    exam: int | None,
+    training: Training,
+    seed: int,
+) -> Settings:
+    """The settings of a collapse, with every name resolved and every number checked; nothing is asked or written.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
+    _check(training, seed)
+    if isinstance(policy, str) and policy.partition(":")[0] not in POLICIES:
+        raise nearest(policy, POLICIES, "policy")
+    source = open_corpus(corpus) if isinstance(corpus, str) else corpus
+    return Settings(
+        judge=open_judge(judge),
+        corpus=source,
+        problems=_draw(source, "train", problems, PROBLEMS, seed),
+        exam=_draw(source, "eval", exam, EXAM, seed),
+        training=training,
+        seed=seed,
+        policy=policy if isinstance(policy, str) else f"object {type(policy.model).__name__}",
+    )
+
+
 def _learner(policy: str | Learner) -> Learner | None:
     """The language model of that name; None for the student."""
     if not isinstance(policy, str):
         return policy
     if policy == "student":
         return None
-    if policy.partition(":")[0] not in POLICIES:
-        raise nearest(policy, POLICIES, "policy")
     from .grpo import open_learner
 
     return open_learner(policy)

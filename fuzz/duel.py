@@ -23,17 +23,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..corpora.corpus import Corpus, open_corpus
+from ..corpora.corpus import Corpus
 from ..corpora.errors import UsageError
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Candidate, Item, Problem, Truth
 from ..judges.ensemble import Ensemble, judge_folder
 from ..judges.examples import Example
-from ..judges.hardening import Hardening, NothingToTrainOnError, open_hardening, training_set
-from ..judges.judge import Forgets, HasPieces, Judge, TrainableJudge, open_judge, threshold_of
+from ..judges.hardening import Hardening, NothingToTrainOnError, training_set
+from ..judges.judge import Forgets, HasPieces, Judge, TrainableJudge, threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure
-from .arena import Plan
-from .attacks import Attack, Proposals, open_attack
+from .arena import Attacks, Plan, resolve
+from .attacks import Attack
 from .attacks.openers import MASTER_KEYS, OTHERS
 from .campaign import Progress
 from .constraints import Constraints
@@ -41,7 +41,7 @@ from .gate import Ask, Gate
 from .objective import Goal
 from .rounds import EVAL, HELD_OUT, TRAIN, Look, Round, Rounds, folder_of
 from .run import Run, attack, default_name, read_finds, versions
-from .settings import check_counts, check_numbers, distinct, known_goal, own_proposer
+from .settings import own_proposer
 from .store import Store, write_atomically
 from .strings import drawn_edits, edited
 from .target import cut_by
@@ -56,8 +56,6 @@ EXAMPLES_FILE = "examples.jsonl"
 ATTACKS: Sequence[str] = ("auto",)
 TRAIN_ATTACKS: Sequence[str] = ("auto:arms=surrogate+genetic+random+repeat",)
 HELD_OUT_ATTACKS: Sequence[str] = ("words:mode=replace", "injection")
-
-Attacks = Sequence[str | Attack | Callable[..., Proposals]]
 
 #: Fixed strings that every judge is shown: the published master keys, and plain assents and openings.
 KEYS = (*MASTER_KEYS, *OTHERS)
@@ -342,32 +340,25 @@ def duel(
         UsageError: a setting is wrong, the judge cannot be trained, or the folder cannot be used.
         JudgeError: the judge failed; what was done so far is kept.
     """
-    check_counts(rounds=rounds, problems=problems, train_problems=train_problems, budget=budget)
-    check_counts(seeds=seeds, held_out_problems=held_out_problems, held_out_budget=held_out_budget)
-    check_numbers(seed=seed, shrink_budget=shrink_budget)
-    first = open_judge(judge)
-    if not isinstance(first, TrainableJudge):
-        raise UsageError(f"judge {first.name} cannot be retrained; duel with referee, smollm2 or hf:ORG/MODEL")
-    plan = Plan(
-        judge=first,
-        corpus=open_corpus(corpus) if isinstance(corpus, str) else corpus,
+    plan = resolve(
+        judge,
+        corpus,
         rounds=rounds,
-        recipe=open_hardening(recipe),
-        attacks=distinct([open_attack(a) for a in attacks]),
-        train_attacks=distinct([open_attack(a) for a in train_attacks]),
-        held_out=distinct([open_attack(a) for a in held_out]) if held_out else (),
+        recipe=recipe,
+        attacks=attacks,
+        train_attacks=train_attacks,
+        held_out=held_out,
         problems=problems,
         train_problems=train_problems,
         seeds=seeds,
-        held_out_problems=min(held_out_problems, problems),
+        held_out_problems=held_out_problems,
         budget=budget,
         held_out_budget=held_out_budget,
         shrink_budget=shrink_budget,
-        goal=known_goal(goal),
-        constraints=constraints or Constraints(),
+        goal=goal,
+        constraints=constraints,
         seed=seed,
     )
-    plan.check()
     identity = plan.identity()
     folder = Path(out) if out is not None else Path("runs") / f"duel-{default_name(identity)}"
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:

@@ -94,11 +94,53 @@ def attack(
         UsageError: a setting is wrong, or the folder cannot be used.
         JudgeError: the judge failed; what it said so far is kept.
     """
+    settings = resolve(
+        judge,
+        corpus,
+        attacks=attacks,
+        problems=problems,
+        budget=budget,
+        seed=seed,
+        seeds=seeds,
+        goal=goal,
+        split=split,
+        shrink_budget=shrink_budget,
+        constraints=constraints,
+        proposer=proposer,
+    )
+    sight = settings.sight()
+    identity = settings.identity()
+    folder = Path(out) if out is not None else Path("runs") / default_name(identity)
+    with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
+        _fill(store, settings, sight, on_checks, progress)
+    return Run(folder)
+
+
+def resolve(
+    judge: str | Judge | Callable[..., Any],
+    corpus: str | Corpus,
+    *,
+    attacks: Sequence[str | Attack | Callable[..., Proposals]],
+    problems: int | Sequence[Problem] | None,
+    budget: int,
+    seed: int,
+    seeds: int,
+    goal: Goal,
+    split: SplitChoice | None,
+    shrink_budget: int,
+    constraints: Constraints | None,
+    proposer: str | Proposer | None,
+) -> Settings:
+    """The settings of an attack, with every name resolved and every number checked; nothing is asked or written.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
     check_numbers(seed=seed, shrink_budget=shrink_budget)
     check_counts(budget=budget, seeds=seeds)
     source, part, chosen = drawn(corpus, problems, split, seed, default=PROBLEMS)
     portfolio = distinct([open_attack(a) for a in attacks])
-    settings = Settings(
+    return Settings(
         judge=open_judge(judge),
         corpus=source,
         split=part,
@@ -111,12 +153,6 @@ def attack(
         constraints=constraints or Constraints(),
         proposer=proposer,
     )
-    sight = settings.sight()
-    identity = settings.identity()
-    folder = Path(out) if out is not None else Path("runs") / default_name(identity)
-    with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
-        _fill(store, settings, sight, on_checks, progress)
-    return Run(folder)
 
 
 def _fill(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 
 from ..corpora.errors import UsageError
+from ..corpora.names import nearest
 from .judge import first_line
 
+#: What is offered; torch may know more.
+DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32, "fp16": torch.float16}
 
 
@@ -20,13 +23,16 @@ def choose(device: str, dtype: str, threads: int | None = None) -> tuple[torch.d
     """
     try:
         where = best_device() if device == "auto" else torch.device(device)
+    except RuntimeError as error:
+        raise nearest(device, DEVICES, "device") from error
+    try:
         torch.empty(0, device=where)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"device {device!r} cannot be used ({first_line(error)}); write auto, cpu, cuda or mps"
         ) from error
     if dtype != "auto" and dtype not in DTYPES:
-        raise UsageError(f"dtype {dtype!r} is unknown; write auto, {', '.join(DTYPES)}")
+        raise nearest(dtype, ("auto", *DTYPES), "dtype")
     if threads is not None:
         if threads < 1:
             raise UsageError(f"threads is {threads}; write a whole number of at least 1")

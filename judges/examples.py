@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -24,6 +25,9 @@ class Recipe:
         rank: LoRA rank; alpha is twice the rank.
         layers: how many of the upper layers get adapters.
         seed: of sampling, order and initial weights.
+
+    Raises:
+        UsageError: a count under 1, a learning rate that is not over 0, or a negative seed.
     """
 
     problems: int = 340
@@ -33,6 +37,15 @@ class Recipe:
     rank: int = 8
     layers: int = 12
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("problems", "epochs", "batch", "rank", "layers"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; write a whole number of at least 1")
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise UsageError(f"lr is {self.lr}; write a number over 0")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; write a whole number of at least 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ..corpora.errors import UsageError
 from ..fuzz.course import ACCURACY, LOOSE, REWARD, Book, Point
 from ..fuzz.run import Run
 from ..fuzz.store import Store
+from .columns import Columns
 from .escape import quoted, visible
 from .reading import reading
 from .text import percent
@@ -194,20 +194,16 @@ def render(summary: CollapseSummary) -> RenderableType:
     )
     parts: list[RenderableType] = [Text(headline(summary)), Text(meaning(summary)), Text(""), Text(about)]
     shown = milestones(summary.exams, ROWS)
-    table = Table("step", "queries", "reward", "accuracy", "gap", "entropy", "KL", "distinct-2", "a sample, scored")
-    for point in shown:
-        table.add_row(
-            str(point.step),
-            str(point.queries),
-            f"{point.reward:.3f}",
-            f"{point.right:.3f}",
-            f"{point.gap:.3f}",
-            nats(point.entropy),
-            nats(point.divergence),
-            f"{point.distinct[1]:.2f}",
-            Text(_said(point)),
+    sample = "a sample, scored"
+    names = ("step", "queries", "reward", "accuracy", "gap", "entropy", "KL", "distinct-2", sample)
+    rows = [
+        (
+            str(point.step), str(point.queries), f"{point.reward:.3f}", f"{point.right:.3f}", f"{point.gap:.3f}",
+            nats(point.entropy), nats(point.divergence), f"{point.distinct[1]:.2f}", Text(_said(point)),
         )
-    parts.append(table)
+        for point in shown
+    ]  # fmt: skip
+    parts.append(Columns(names, rows, spare=("distinct-2", "KL", "entropy", "gap"), wraps={sample: 30}))
     if summary.loose is not None:
         parts.append(Text(f"the score came loose (gap of {LOOSE:g}) {_when(summary.loose)}"))
     if summary.collapse is not None:

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .columns import Columns
 from .duel_answers import answers, details, queries, share
 from .duels import DuelSummary
 from .escape import quoted, visible
@@ -33,18 +34,18 @@ def render_duel(duel: DuelSummary) -> RenderableType:
     return Group(*parts)
 
 
-def _rounds(duel: DuelSummary) -> Table:
-    table = Table(
-        "round", "adaptive ASR", "nonsense", "median", "stale", "copies", "held out", "keys", "clean", "over-rejected",
-        "seconds",
-    )  # fmt: skip
-    for r in duel.rounds:
-        table.add_row(
+def _rounds(duel: DuelSummary) -> Columns:
+    names = ("round", "adaptive ASR", "nonsense", "median", "stale", "copies", "held out", "keys", "clean",
+             "over-rejected", "seconds")  # fmt: skip
+    rows = [
+        (
             str(r.round), share(r.adaptive), percent(r.nonsense.rate), queries(r.queries_median), share(r.stale),
             percent(r.variants.rate), share(r.held_out), percent(r.keys.rate), percent(r.quality.clean_accuracy, 1),
             percent(r.over_rejection, 1), f"{sum(r.seconds.values()):.0f}",
-        )  # fmt: skip
-    return table
+        )
+        for r in duel.rounds
+    ]  # fmt: skip
+    return Columns(names, rows, spare=("seconds", "copies", "keys", "nonsense", "over-rejected", "held out"))
 
 
 def _matrix(duel: DuelSummary) -> Table:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from rich.table import Table
+from rich.text import Text
 
 from ..corpora.corpus import CORPORA
 from ..corpora.families import FAMILIES
@@ -55,5 +56,5 @@ def render_names(what: What) -> Table:
     """The same as a table for the terminal."""
     table = Table("name", "what it is", "options (name:option=value)")
     for row in list_names(what):
-        table.add_row(*row)
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
     return table

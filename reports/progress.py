@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 from rich.text import Text
 
 from ..fuzz.campaign import Progress
@@ -19,6 +20,8 @@ from .text import percent, render_checks, write
 
 #: Seconds between lines where there is no terminal.
 EVERY = 10.0
+#: Columns of a terminal from which there is room for a long bar.
+WIDE = 100
 
 #: What a duel does in each stage.
 STAGES = {
@@ -41,17 +44,18 @@ class _Display:
         self._shown = -1
         self._bar: Bar | None = None
         self._task: Any = None
-        if console.is_terminal:
+        if console.is_interactive:
             self._bar = Bar(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}", markup=False),
-                TimeElapsedColumn(),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+                BarColumn(bar_width=24 if console.width >= WIDE else 8),
+                MofNCompleteColumn(table_column=Column(no_wrap=True)),
+                TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
+                TimeElapsedColumn(table_column=Column(no_wrap=True)),
                 TextColumn("ETA"),
-                TimeRemainingColumn(),
+                TimeRemainingColumn(table_column=Column(no_wrap=True)),
                 console=console,
                 transient=True,
+                expand=True,
             )
 
     def __enter__(self) -> Any:

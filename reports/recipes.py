@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ..corpora.errors import UsageError
 from ..fuzz.run import Run
 from . import duels
+from .columns import Columns
 from .duel_answers import queries, share
 from .duels import DuelSummary
 from .escape import visible
@@ -99,12 +99,12 @@ def headline(summary: RecipesSummary) -> str:
 def render_recipes(summary: RecipesSummary) -> RenderableType:
     """A table over all recipes."""
     title = f"Recipes for {visible(summary.settings['judge'])}: the last judge of each duel (the first in brackets)"
-    table = Table(
-        "recipe", "rounds", "adaptive ASR", "median", "stale", "copies", "held out", "keys", "clean", "over-rejected",
-    )  # fmt: skip
+    names = ("recipe", "rounds", "adaptive ASR", "median", "stale", "copies", "held out", "keys", "clean",
+             "over-rejected")  # fmt: skip
+    rows = []
     for name, duel in summary.duels.items():
         first, last = duel.rounds[0], duel.rounds[-1]
-        table.add_row(
+        row: tuple[str | Text, ...] = (
             Text(visible(name)), str(last.round), f"{share(last.adaptive)} [{percent(first.adaptive.rate)}]",
             f"{queries(last.queries_median)} [{queries(first.queries_median)}]", share(last.stale),
             percent(last.variants.rate), f"{share(last.held_out)} [{percent(first.held_out.rate)}]",
@@ -112,6 +112,8 @@ def render_recipes(summary: RecipesSummary) -> RenderableType:
             f"{percent(last.quality.clean_accuracy, 1)} [{percent(first.quality.clean_accuracy, 1)}]",
             f"{percent(last.over_rejection, 1)} [{percent(first.over_rejection, 1)}]",
         )  # fmt: skip
+        rows.append(row)
+    table = Columns(names, rows, spare=("rounds", "copies", "keys", "stale", "held out", "clean"))
     parts: list[RenderableType] = [Text(headline(summary)), Text(""), Text(title), table]
     if not summary.complete:
         parts.append(Text("This comparison is not finished; the same command goes on with it.", style="yellow"))

@@ -11,6 +11,7 @@ from rich.text import Text
 from ..fuzz.archive import Diversity
 from ..fuzz.checks import Checks
 from ..judges.quality import Quality
+from .columns import Columns
 from .escape import quoted, visible
 from .summary import AttackSummary, RunSummary
 
@@ -93,14 +94,11 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
     return Group(*parts)
 
 
-def _attacks(summary: RunSummary) -> Table:
-    table = Table(
-        "attack", "fooled", "ASR", "95% interval", "nonsense", "near miss", "acclaimed", "median queries", "queries",
-        "verdicts/s",
-    )  # fmt: skip
-    for attack in summary.attacks:
-        table.add_row(*_row(attack))
-    return table
+def _attacks(summary: RunSummary) -> Columns:
+    names = ("attack", "fooled", "ASR", "95% interval", "nonsense", "near miss", "acclaimed", "median queries",
+             "queries", "verdicts/s")  # fmt: skip
+    spare = ("verdicts/s", "queries", "acclaimed", "near miss", "nonsense")
+    return Columns(names, [_row(attack) for attack in summary.attacks], spare=spare)
 
 
 def _row(attack: AttackSummary) -> list[str | Text]:
@@ -122,7 +120,8 @@ def _row(attack: AttackSummary) -> list[str | Text]:
 def _modes(found: Diversity) -> RenderableType:
     """Failure modes, largest first, and how the finds are spread over them."""
     even = "" if found.evenness is None else f", evenness {found.evenness:.2f}"
-    title = f"{len(found.modes)} failure modes{even}, coverage {percent(found.coverage)} of shapes"
+    modes = f"{len(found.modes)} failure mode{'' if len(found.modes) == 1 else 's'}"
+    title = f"{modes}{even}, coverage {percent(found.coverage)} of shapes"
     table = Table("failure mode: what finds share", "finds", "problems", "attacks", title=title, title_justify="left")
     for mode in found.modes[:SHOWN]:
         attacks = visible(", ".join(mode.attacks), 40)

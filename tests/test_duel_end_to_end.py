@@ -10,6 +10,7 @@ from hoodwink.corpora.oracles import open_oracle
 from hoodwink.fuzz.duel import duel
 from hoodwink.fuzz.rounds import EVAL, TRAIN, folder_of
 from hoodwink.fuzz.run import Run, items_of
+from hoodwink.judges.hardening import RECIPES, changed
 from hoodwink.judges.judge import ask, open_judge
 
 pytestmark = pytest.mark.slow
@@ -17,11 +18,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def fought(tmp_path_factory):
-    """Two rounds by the referee, with few clean responses to measure it on."""
+    """Two rounds by the referee, with few clean responses to train it on and to measure it on."""
     settings = {"problems": 2, "train_problems": 4, "budget": 30, "held_out_problems": 1, "held_out_budget": 10}
-    settings |= {"seeds": 1, "shrink_budget": 20}
+    settings |= {"seeds": 1, "shrink_budget": 20, "recipe": changed(RECIPES["replay"], clean=12)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hoodwink.fuzz.arena.CLEAN", 10)
+        patch.setattr("hoodwink.fuzz.arena.CLEAN", 6)
         return duel("referee", rounds=2, out=tmp_path_factory.mktemp("duel") / "run", **settings)
 
 
@@ -30,7 +31,10 @@ def test_the_hardened_judge_rejects_what_it_was_trained_on(fought):
     assert len(harvest) >= 3
     first, hardened = hoodwink.judge("referee"), hoodwink.judge(f"referee:adapter={fought.folder}/judges/round-2")
     assert all(v.accepted for v in ask(first, harvest))
-    rejected = [not v.accepted for v in ask(hardened, harvest)]
+    verdicts = ask(hardened, harvest)
+    rejected = [not v.accepted for v in verdicts]
+    losses = json.loads((fought.folder / "judges" / "round-2" / "training.json").read_text("utf-8"))["losses"]
+    assert max(losses[5:]) < max(losses[:5])
     assert sum(rejected) >= 0.8 * len(rejected)
     together = open_judge(f"ensemble:{fought.folder}")
     assert not any(v.accepted for v, gone in zip(ask(together, harvest), rejected, strict=True) if gone)

@@ -16,7 +16,8 @@ from hoodwink.judges.judge import ask
 def run(tmp_path_factory):
     """One attack by the command line on three problems."""
     folder = tmp_path_factory.mktemp("e2e") / "run"
-    command = ["attack", "--judge", "referee", "--attacks", "random,openers", "--problems", "3", "--out", str(folder)]
+    command = ["attack", "--judge", "referee", "--attacks", "random,openers", "--problems", "3"]
+    command += ["--shrink-budget", "80", "--out", str(folder)]
     done = subprocess.run(
         [sys.executable, "-m", "hoodwink", *command], capture_output=True, text=True, timeout=600, check=False
     )

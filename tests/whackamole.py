@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoodwink.corpora.records import Item, Verdict
+from hoodwink.corpora.records import Item, Problem, Verdict
 from hoodwink.judges.examples import Example, Recipe, Training
 from hoodwink.judges.judge import logit, sigmoid
 
@@ -161,6 +163,9 @@ SMALL: dict[str, Any] = {
     "shrink_budget": 20,
 }
 
+#: Rounds of the duel that several test files look at, the fixture `fought`.
+ROUNDS = 4
+
 
 def fight(out: Path, first: Any = None, corpus: Any = "arithmetic", **settings: Any) -> Any:
     """A small duel with this judge, or with the one given."""
@@ -178,3 +183,49 @@ def steady(run: Any) -> tuple[dict[str, Any], dict[str, str]]:
         del summary["seconds"], summary["training_seconds"]
     files = sorted(run.folder.rglob("*.jsonl"))
     return data, {file.relative_to(run.folder).as_posix(): file.read_text("utf-8") for file in files}
+
+
+def finds_of(run: Any, number: int, part: str = "eval") -> list[dict[str, Any]]:
+    """The finds of a round."""
+    from hoodwink.fuzz.rounds import folder_of
+    from hoodwink.fuzz.run import Run
+
+    return Run(folder_of(run.folder, number, part)).finds
+
+
+def problems_of(run: Any, number: int, part: str = "eval") -> list[Problem]:
+    """The problems that a round attacks."""
+    from hoodwink.fuzz.rounds import folder_of
+    from hoodwink.fuzz.run import Run
+
+    with Run(folder_of(run.folder, number, part)).store() as store:
+        return store.problems()
+
+
+def lines_of(run: Any, number: int | str) -> list[dict[str, Any]]:
+    """What the judge of a round was trained on, as its folder says."""
+    text = (run.folder / "judges" / f"round-{number}" / "examples.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+def leaks(run: Any, judge: WhackAMole) -> list[tuple[str, str]]:
+    """What a duel trained on, or says it did, that is of `eval` or was attacked to measure a round."""
+    rounds = sorted(int(folder.name) for folder in (run.folder / "rounds").iterdir())
+    measured = {p.id for n in rounds for part in ("eval", "held-out") for p in problems_of(run, n, part)}
+    shown = [example.item.problem for examples in judge.log.shown for example in examples]
+    made_again = [Problem.from_json(p.to_json()) for p in shown]
+    told = [(p.id, p.split) for p in made_again]
+    for folder in sorted((run.folder / "judges").iterdir()):
+        told += [(line["problem"], line["split"]) for line in lines_of(run, folder.name.removeprefix("round-"))]
+    assert told, "the check saw something"
+    return [(problem, split) for problem, split in told if split != "train" or problem in measured]
+
+
+def verdicts_in(folder: Path) -> Counter[tuple[str, str, str]]:
+    """Judge, problem and response of every verdict in any store of a duel."""
+    rows: Counter[tuple[str, str, str]] = Counter()
+    for file in folder.rglob("run.db"):
+        with sqlite3.connect(file) as db:
+            rows.update(db.execute("SELECT judge, problem, response FROM verdicts"))
+        db.close()
+    return rows

@@ -669,7 +669,7 @@ def lone_numbers(draw: st.DrawFn) -> str:
     return "".join([draw(words), draw(words), draw(beside), number, draw(beside), draw(beside), draw(words)])
 
 
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(
     st.sampled_from([*SCREENED, "300 seconds", "9000", "$7.00", "2 pm", "120 minutes", "7"]), texts() | lone_numbers()
 )
@@ -679,14 +679,14 @@ def test_what_is_not_read_would_have_stated_nothing(reference: str, response: st
         assert standing(read_reference(reference), cased, cased.casefold()) == ""
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.sampled_from([*SCREENED, "Paris"]), texts() | lone_numbers())
 def test_truth_is_what_the_ruling_says(reference: str, response: str) -> None:
     problem = Problem.make(family="test", question="?", reference=reference)
     assert ORACLE.truth(problem, response) is ORACLE.rule(problem, response).truth
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(texts() | lone_numbers())
 def test_a_text_with_one_number_word_is_read_as_any_other(text: str) -> None:
     assert numeralise(text) == (_in_digits(text) if _HINT.search(text) else text)

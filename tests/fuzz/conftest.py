@@ -16,6 +16,7 @@ from hoodwink.fuzz.gate import Gate
 from hoodwink.fuzz.store import Store
 from hoodwink.fuzz.target import CorpusTarget, GradientTarget, ReferenceTarget, Target, cut_plainly
 from hoodwink.judges.judge import Slope
+from whackamole import ROUNDS, WhackAMole, fight
 
 
 class CountingJudge:
@@ -82,6 +83,18 @@ def target_for() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def problems() -> list[Problem]:
     return Arithmetic().sample(5, seed=3)
+
+
+@pytest.fixture(scope="session")
+def first() -> WhackAMole:
+    """The judge that `fought` begins with, and its log."""
+    return WhackAMole()
+
+
+@pytest.fixture(scope="session")
+def fought(first: WhackAMole, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A duel of four rounds, in which all holes are closed but the one that only held-out attacks know."""
+    return fight(tmp_path_factory.mktemp("duels") / "fought", first, rounds=ROUNDS)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hoodwink.judges import checkpoints
 from hoodwink.judges.checkpoints import FILE, FOLDER, TRAINING_FILE
 from hoodwink.judges.examples import Example, Recipe, clean_examples
@@ -174,11 +173,10 @@ def test_a_training_that_was_killed_ends_with_the_same_bytes(model, tokenizer, t
         return subprocess.Popen([*command, str(pause)])
 
     whole = start("whole", 0.0)
-    for _ in range(2):
-        child = start("out", 0.2)
-        wait_for_a_later_checkpoint(tmp_path / "out" / FOLDER / FILE, child)
-        os.kill(child.pid, signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+    child = start("out", 0.2)
+    wait_for_a_later_checkpoint(tmp_path / "out" / FOLDER / FILE, child)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
     assert start("out", 0.0).wait() == whole.wait() == 0
     assert (tmp_path / "out" / ADAPTER_FILE).read_bytes() == (tmp_path / "whole" / ADAPTER_FILE).read_bytes()
     assert not (tmp_path / "out" / FOLDER).exists()
@@ -190,24 +188,3 @@ def wait_for_a_later_checkpoint(file: Path, child: subprocess.Popen[bytes]) -> N
     while not file.exists() or file.stat().st_mtime_ns == before:
         assert child.poll() is None
         time.sleep(0.02)
-
-
-@pytest.mark.slow
-def test_the_referee_rejects_the_finds_that_it_was_retrained_on(tmp_path):
-    """End to end on the real model: finds that it accepts, retrained on once, are rejected by what comes of it."""
-    from hoodwink.corpora.arithmetic import Arithmetic
-    from hoodwink.corpora.records import Item
-    from hoodwink.judges.judge import ask, open_judge
-
-    judge = open_judge("referee", device="cpu")
-    source = Arithmetic().sample(12, split="train", seed=5)
-    texts = [f"{p.reference}{tail}" for p in source for tail in ("0", "1", " or 7")]
-    items = [Item(source[at // 3], text) for at, text in enumerate(texts)]
-    accepted = sorted(zip(ask(judge, items), items, strict=True), key=lambda pair: -pair[0].margin)[:12]
-    examples = [*clean_examples(source[:6], np.random.default_rng(0)), *(Example(i, 0.0) for _, i in accepted)]
-    training = judge.retrain(examples, Recipe(epochs=3, lr=5e-4), tmp_path)
-    hardened = ask(judge.adapted(tmp_path), [item for _, item in accepted])
-    assert training.losses[-1] < training.losses[0]
-    assert sum(v.accepted for v in hardened) <= 1
-    assert np.mean([v.margin for v in hardened]) < np.mean([v.margin for v, _ in accepted]) - 1
-    assert torch.is_grad_enabled()

@@ -192,7 +192,7 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("referee:treshold=0.5", "no option of referee is named 'treshold'; did you mean threshold or threads?"),
         ("smollm2:threshold=high", "smollm2:threshold=high is not valid; write a value of type float"),
         ("smollm2:match", "'match' in judge 'smollm2:match' is not key=value; write smollm2:key=value"),
-        ("smollm2:dtype=int4", "dtype 'int4' is unknown; write auto, bf16, fp32, fp16"),
+        ("smollm2:dtype=int4", "no dtype is named 'int4'; known: auto, bf16, fp16, fp32"),
         (
             "referee:adapter=nowhere",
             "no adapter in nowhere (there is no adapter_model.safetensors); train one: hoodwink train --out nowhere",
@@ -215,8 +215,7 @@ def test_thresholds_lie_inside_0_and_1(threshold, as_smollm2):
 def test_an_unknown_device_and_a_folder_without_a_model(folder):
     with pytest.raises(UsageError) as error:
         open_judge("smollm2:device=gpu")
-    assert str(error.value).startswith("device 'gpu' cannot be used (")
-    assert str(error.value).endswith("); write auto, cpu, cuda or mps")
+    assert str(error.value) == "no device is named 'gpu'; did you mean cpu?"
     (folder / "empty").mkdir()
     with pytest.raises(UsageError) as error:
         open_judge("hf:./empty")

@@ -40,9 +40,9 @@ def test_the_adapter_is_small_and_its_card_is_complete(card):
 def test_the_referee_is_as_good_as_its_card_on_fresh_eval_problems():
     """Other problems than the card's: a seed of the test's own."""
     judge = hoodwink.judge("referee")
-    problems = hoodwink.corpus("arithmetic").sample(42, split="eval", seed=77)
+    problems = hoodwink.corpus("arithmetic").sample(21, split="eval", seed=77)
     known = [(p, r, right) for p in problems for r, right in known_responses(p) if right or r.kind in COMPLETE]
-    assert len(known) >= 400
+    assert len(known) >= 200
     verdicts = ask(judge, [hoodwink.Item(p, r.text) for p, r, _ in known])
     quality = measure([Graded(p, r, right, v) for (p, r, right), v in zip(known, verdicts, strict=True)])
     assert quality.clean_accuracy >= 0.97

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from hoodwink.cli import run as cli
+from calling import Call, assert_refused
 from hoodwink.fuzz.duel import HELD_OUT_ATTACKS, TRAIN_ATTACKS
 from hoodwink.judges.hardening import RECIPES
 
@@ -34,42 +32,11 @@ def duel(*tokens: str) -> list[str]:
     return ["duel", *(word for pair in small for word in pair), *tokens]
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def hoodwink(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Result]:
-    """The command, called in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*tokens: object) -> Result:
-        code = cli([str(t) for t in tokens])
-        captured = capsys.readouterr()
-        return Result(code, captured.out, captured.err)
-
-    return call
-
-
-def assert_refused(result: Result, *parts: str) -> None:
-    """One line with all the parts, and nothing else."""
-    assert result.code == 2, result.err
-    assert result.out == ""
-    (line,) = result.err.splitlines()
-    assert line.startswith("hoodwink: ")
-    for part in parts:
-        assert part in line
-
-
-def test_a_duel_prints_its_results_and_writes_its_report(hoodwink: Callable[..., Result], tmp_path: Path) -> None:
-    result = hoodwink(*duel("--out", "run"))
+def test_a_duel_prints_its_results_and_writes_its_report(call: Call, tmp_path: Path) -> None:
+    result = call(*duel("--out", "run"))
     assert result.code == 0, result.err
     assert result.out.startswith(
-        "Duel with python:whackamole:judge, recipe replay\n  Fresh search fools the first judge"
+        "Duel with python:whackamole:judge, recipe replay\n  Is it broken? Yes: fresh search fools the first judge"
     )
     assert result.out.splitlines()[-2:] == ["run     run", f"report  {Path('run/report.html')}"]
     assert "round 1 done in " in result.err
@@ -82,20 +49,20 @@ def test_a_duel_prints_its_results_and_writes_its_report(hoodwink: Callable[...,
         "rounds",
     }
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
-    again = hoodwink(*duel("--out", "run"))
+    again = call(*duel("--out", "run"))
     assert again.out == result.out
-    shown = hoodwink("show", "run")
+    shown = call("show", "run")
     assert (shown.code, shown.err) == (0, "")
     assert result.out.startswith(shown.out)
-    data = json.loads(hoodwink("show", "run", "--json").out)
+    data = json.loads(call("show", "run", "--json").out)
     assert (data["schema"], len(data["rounds"])) == ("hoodwink.duel/1", 2)
     page = Path("run/report.html").read_bytes()
-    assert hoodwink("report", "run", "--to", "page.html").code == 0
+    assert call("report", "run", "--to", "page.html").code == 0
     assert Path("page.html").read_bytes() == page
 
 
-def test_what_is_not_asked_for_is_the_librarys_own(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*duel("--rounds", "1")).code == 0
+def test_what_is_not_asked_for_is_the_librarys_own(call: Call) -> None:
+    assert call(*duel("--rounds", "1")).code == 0
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("duel-python-whackamole-judge-arithmetic-")
     identity = json.loads((folder / "config.json").read_text("utf-8"))["identity"]
@@ -106,11 +73,11 @@ def test_what_is_not_asked_for_is_the_librarys_own(hoodwink: Callable[..., Resul
     assert (identity["seed"], identity["goal"]) == (0, "accept")
 
 
-def test_options_reach_the_duel(hoodwink: Callable[..., Result]) -> None:
+def test_options_reach_the_duel(call: Call) -> None:
     options = ["--recipe", "truncated", "--attacks", "openers,random", "--train-attacks", "random",
                "--held-out", "repeat", "--seed", "4", "--goal", "acclaim", "--start", "first", "--clean", "7",
                "--epochs", "3", "--lr", "0.01", "--ascii-only", "--max-chars", "90"]  # fmt: skip
-    assert hoodwink(*duel(*options, "--out", "run")).code == 0
+    assert call(*duel(*options, "--out", "run")).code == 0
     identity = json.loads(Path("run/config.json").read_text("utf-8"))["identity"]
     assert (identity["attacks"], identity["train_attacks"], identity["held_out"]) == (
         ["openers", "random"],
@@ -126,30 +93,30 @@ def test_options_reach_the_duel(hoodwink: Callable[..., Result]) -> None:
     assert (training["recipe"]["epochs"], training["recipe"]["lr"]) == (3, 0.01)
 
 
-def test_held_out_attacks_may_be_none(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*duel("--held-out", "", "--out", "run")).code == 0
-    data = json.loads(hoodwink("show", "run", "--json").out)
+def test_held_out_attacks_may_be_none(call: Call) -> None:
+    assert call(*duel("--held-out", "", "--out", "run")).code == 0
+    data = json.loads(call("show", "run", "--json").out)
     assert [r["held_out_family_asr"] for r in data["rounds"]] == [None, None]
 
 
-def test_several_recipes_are_compared(hoodwink: Callable[..., Result]) -> None:
-    result = hoodwink(*duel("--recipe", "replay,keys", "--out", "run"))
+def test_several_recipes_are_compared(call: Call) -> None:
+    result = call(*duel("--recipe", "replay,keys", "--out", "run"))
     assert result.code == 0, result.err
     assert result.out.startswith("Hardened by recipe replay, the judge of round 2 is fooled by fresh search on ")
     assert "the least of 2 recipes" in " ".join(result.out.split())
     assert "replay round 1/2 attack on eval problems" in result.err
     assert "keys round 2/2 training" in result.err
-    data = json.loads(hoodwink("show", "run", "--json").out)
+    data = json.loads(call("show", "run", "--json").out)
     assert (data["schema"], list(data["recipes"])) == ("hoodwink.recipes/1", ["replay", "keys"])
-    assert json.loads(hoodwink("show", "run/keys", "--json").out) == data["recipes"]["keys"]
-    assert hoodwink("report", "run/replay").out == f"{Path('run/replay/report.html')}\n"
+    assert json.loads(call("show", "run/keys", "--json").out) == data["recipes"]["keys"]
+    assert call("report", "run/replay").out == f"{Path('run/replay/report.html')}\n"
 
 
-def test_all_stands_for_every_recipe(hoodwink: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_stands_for_every_recipe(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in set(RECIPES) - {"replay", "finds"}:
         monkeypatch.delitem(RECIPES, name)
-    assert hoodwink(*duel("--recipe", "all", "--rounds", "1", "--epochs", "1", "--out", "run")).code == 0
-    data = json.loads(hoodwink("show", "run", "--json").out)
+    assert call(*duel("--recipe", "all", "--rounds", "1", "--epochs", "1", "--out", "run")).code == 0
+    data = json.loads(call("show", "run", "--json").out)
     assert list(data["recipes"]) == ["replay", "finds"]
     assert {duel["settings"]["recipe"]["training"]["epochs"] for duel in data["recipes"].values()} == {1}
 
@@ -191,25 +158,23 @@ def test_all_stands_for_every_recipe(hoodwink: Callable[..., Result], monkeypatc
     ],
     ids=lambda value: " ".join(value)[-50:],
 )
-def test_bad_usage(hoodwink: Callable[..., Result], tokens: list[str], parts: list[str], tmp_path: Path) -> None:
+def test_bad_usage(call: Call, tokens: list[str], parts: list[str], tmp_path: Path) -> None:
     rows = [{"question": f"What is {i} + 40?", "reference": str(i + 40)} for i in (3, 5)]  # one of either split
     Path("few.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    assert_refused(hoodwink(*duel("--out", "run", *tokens)), *parts)
+    assert_refused(call(*duel("--out", "run", *tokens)), *parts)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_of_another_duel_is_refused(hoodwink: Callable[..., Result]) -> None:
-    assert hoodwink(*duel("--out", "run", "--rounds", "1")).code == 0
+def test_a_folder_of_another_duel_is_refused(call: Call) -> None:
+    assert call(*duel("--out", "run", "--rounds", "1")).code == 0
     before = Path("run/config.json").read_text("utf-8")
-    assert_refused(
-        hoodwink(*duel("--out", "run", "--seed", "7")), "folder run holds another run", "seed 0 there, 7 now"
-    )
-    assert_refused(hoodwink(*duel("--out", "run", "--recipe", "replay,keys")), "folder run holds another run")
-    assert_refused(hoodwink("attack", "--judge", "planted:length", "--out", "run"), "folder run holds another run")
+    assert_refused(call(*duel("--out", "run", "--seed", "7")), "folder run holds another run", "seed 0 there, 7 now")
+    assert_refused(call(*duel("--out", "run", "--recipe", "replay,keys")), "folder run holds another run")
+    assert_refused(call("attack", "--judge", "planted:length", "--out", "run"), "folder run holds another run")
     assert Path("run/config.json").read_text("utf-8") == before
 
 
-def test_a_duel_without_a_result_says_so(hoodwink: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duel_without_a_result_says_so(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(sys.modules["whackamole"].WhackAMole):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(name="failing")
@@ -218,8 +183,8 @@ def test_a_duel_without_a_result_says_so(hoodwink: Callable[..., Result], monkey
             raise ConnectionError("gone")
 
     monkeypatch.setattr(sys.modules["whackamole"], "failing", Failing, raising=False)
-    result = hoodwink(*duel("--judge", "python:whackamole:failing", "--out", "run"))
+    result = call(*duel("--judge", "python:whackamole:failing", "--out", "run"))
     assert result.code == 3
     assert result.err.splitlines()[-1] == "hoodwink: judge failing raised ConnectionError: gone"
     for command in ("show", "report"):
-        assert_refused(hoodwink(command, "run"), "duel run stopped before the end of its first round; run it again")
+        assert_refused(call(command, "run"), "duel run stopped before the end of its first round; run it again")

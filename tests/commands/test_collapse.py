@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hoodwink.cli import run as cli
+from calling import Call, assert_refused
 from hoodwink.commands.options import LESSONS
 from hoodwink.fuzz.collapse import Training
 
 SMALL = ["--steps", "4", "--batch", "16", "--every", "2", "--length", "3", "--vocabulary", "32", "--gather", "4"]
-Called = tuple[int, str, str]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Called]:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*tokens: str) -> Called:
-        code = cli(list(tokens))
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_defaults_are_those_of_the_library() -> None:
     assert asdict(LESSONS) == asdict(Training())
 
 
-def test_collapse_shows_a_curve_and_writes_a_report(call: Callable[..., Called], tmp_path: Path) -> None:
+def test_collapse_shows_a_curve_and_writes_a_report(call: Call, tmp_path: Path) -> None:
     command = ["collapse", "--judge", "planted:echo", *SMALL, "--out", "run"]
     code, out, err = call(*command)
     assert code == 0
@@ -49,7 +35,7 @@ def test_collapse_shows_a_curve_and_writes_a_report(call: Callable[..., Called],
     assert (tmp_path / "page.html").read_bytes() == (tmp_path / "run/report.html").read_bytes()
 
 
-def test_without_out_the_folder_is_named_after_the_run(call: Callable[..., Called], tmp_path: Path) -> None:
+def test_without_out_the_folder_is_named_after_the_run(call: Call, tmp_path: Path) -> None:
     assert call("collapse", "--judge", "planted:echo", *SMALL)[0] == 0
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("collapse-planted-echo-arithmetic-")
@@ -67,17 +53,12 @@ def test_without_out_the_folder_is_named_after_the_run(call: Callable[..., Calle
         (["--exam", "-2"], "exam is -2"),
     ],
 )
-def test_bad_input_is_one_line(call: Callable[..., Called], options: list[str], said: str) -> None:
-    code, out, err = call(
-        "collapse", *([] if "--judge" in options else ["--judge", "planted:echo"]), "--out", "run", *options
-    )
-    assert (code, out) == (2, "")
-    (line,) = err.splitlines()
-    assert line.startswith("hoodwink: ")
-    assert said in line
+def test_bad_input_is_one_line(call: Call, options: list[str], said: str) -> None:
+    judge = [] if "--judge" in options else ["--judge", "planted:echo"]
+    assert_refused(call("collapse", *judge, "--out", "run", *options), said)
 
 
-def test_a_judge_that_fails_is_code_3(call: Callable[..., Called], tmp_path: Path) -> None:
+def test_a_judge_that_fails_is_code_3(call: Call, tmp_path: Path) -> None:
     (tmp_path / "broken_judge_of_collapse.py").write_text("def grade(response):\n    raise ValueError('no')\n")
     code, _, err = call("collapse", "--judge", "python:broken_judge_of_collapse:grade", *SMALL, "--out", "run")
     assert code == 3
