@@ -80,7 +80,7 @@ def run(tokens: list[str]) -> int:
         code: Any = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return int(code or 0)
     except UnusedCliTokensError as error:
-        extra = " ".join(map(repr, error.unused_tokens))
+        extra = " ".join(map(repr, error.unused_tokens or []))
         return _fail(visible(f"{extra} is not expected here; options begin with -- (hoodwink --help)"), 2)
     except CycloptsError as error:
         return _fail(f"{visible(' '.join(str(error).split()))} (hoodwink --help lists commands and options)", 2)
