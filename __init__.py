@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .judges.judge import Judge
     from .judges.judge import open_judge as judge
     from .judges.training import train
-    from .reports.compare import compare
+    from .reports.comparing.compare import compare
     from .reports.exports import export
-    from .reports.robust import HoodwinkWarning, NotRobust, Robustness, assert_rejects, assert_robust
+    from .reports.testing.robust import HoodwinkWarning, NotRobust, Robustness, assert_rejects, assert_robust
     from .reports.views import report, summarise
 
 _LAZY = {
@@ -36,14 +36,14 @@ _LAZY = {
     "Corpus": "corpora.corpus:Corpus",
     "Find": "corpora.records:Find",
     "HoodwinkError": "corpora.errors:HoodwinkError",
-    "HoodwinkWarning": "reports.robust:HoodwinkWarning",
+    "HoodwinkWarning": "reports.testing.robust:HoodwinkWarning",
     "Item": "corpora.records:Item",
     "Judge": "judges.judge:Judge",
     "JudgeError": "corpora.errors:JudgeError",
-    "NotRobust": "reports.robust:NotRobust",
+    "NotRobust": "reports.testing.robust:NotRobust",
     "Problem": "corpora.records:Problem",
     "Response": "corpora.records:Response",
-    "Robustness": "reports.robust:Robustness",
+    "Robustness": "reports.testing.robust:Robustness",
     "Run": "fuzz.run:Run",
     "Target": "fuzz.target:Target",
     "Training": "fuzz.collapse:Training",
@@ -51,12 +51,12 @@ _LAZY = {
     "Truth": "corpora.records:Truth",
     "UsageError": "corpora.errors:UsageError",
     "Verdict": "corpora.records:Verdict",
-    "assert_rejects": "reports.robust:assert_rejects",
-    "assert_robust": "reports.robust:assert_robust",
+    "assert_rejects": "reports.testing.robust:assert_rejects",
+    "assert_robust": "reports.testing.robust:assert_robust",
     "attack": "fuzz.run:attack",
     "check": "fuzz.run:check",
     "collapse": "fuzz.collapse:collapse",
-    "compare": "reports.compare:compare",
+    "compare": "reports.comparing.compare:compare",
     "corpus": "corpora.corpus:open_corpus",
     "duel": "fuzz.duel:duel",
     "export": "reports.exports:export",

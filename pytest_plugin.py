@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from .corpora.errors import HoodwinkError, UsageError
-from .reports import recording
-from .reports.recording import Entry, Record
+from .reports.testing import recording
+from .reports.testing.recording import Entry, Record
 
 if TYPE_CHECKING:
     from .fuzz.run import Run
     from .judges.judge import Judge
-    from .reports.robust import Robustness
+    from .reports.testing.robust import Robustness
 
 #: Keyword arguments of `assert_robust` that the marker takes; `judge` is that of tests that name none.
 MARKED = (
@@ -134,27 +134,27 @@ class Hoodwink:
                 "no judge is named; give one in the test, run pytest with --hoodwink-judge NAME, or write "
                 "hoodwink_judge = NAME in the ini file"
             )
-        from .reports.robust import opened_once
+        from .reports.testing.robust import opened_once
 
         return opened_once(name)
 
     def judge_or(self, name: str) -> Judge:
         """The judge under test, or the one of that name if the session names none."""
-        from .reports.robust import opened_once
+        from .reports.testing.robust import opened_once
 
         return opened_once(self._session.judge() or name)
 
     def assert_robust(self, judge: Any = None, corpus: Any = None, **settings: Any) -> Robustness:
         """`hoodwink.assert_robust` of the judge under test, unless another one is given."""
         __tracebackhide__ = True
-        from .reports.robust import assert_robust
+        from .reports.testing.robust import assert_robust
 
         return assert_robust(self.judge if judge is None else judge, corpus, **settings)
 
     def assert_rejects(self, judge: Any = None, *, question: str, reference: str, response: str, **more: Any) -> None:
         """`hoodwink.assert_rejects` of the judge under test, unless another one is given."""
         __tracebackhide__ = True
-        from .reports.robust import assert_rejects
+        from .reports.testing.robust import assert_rejects
 
         asked = self.judge if judge is None else judge
         assert_rejects(asked, question=question, reference=reference, response=response, **more)
@@ -162,7 +162,7 @@ class Hoodwink:
     def attack(self, judge: Any = None, corpus: Any = None, **settings: Any) -> Run:
         """`hoodwink.attack` of the judge under test, in a folder of the session; nothing is gated."""
         __tracebackhide__ = True
-        from .reports.robust import attacked
+        from .reports.testing.robust import attacked
 
         given = {name: value for name, value in {"corpus": corpus, **settings}.items() if value is not None}
         asked = {**self._session.settings(), **given}
@@ -188,7 +188,7 @@ def hoodwink_judge(hoodwink: Hoodwink) -> Judge:
 
 
 class PluginSession:
-    """What one pytest process knows of the judges that its tests ask about; a `reports.recording.Session`.
+    """What one pytest process knows of the judges that its tests ask about; a `reports.testing.recording.Session`.
 
     Records travel on the reports of their tests, also from the workers of xdist to the process that shows them.
     """
@@ -320,7 +320,7 @@ class PluginSession:
         target = self.given.get("report")
         if target is None or self.is_worker or self.config.getoption("collectonly"):
             return
-        from .reports.session import write_report
+        from .reports.testing.session import write_report
 
         try:
             write_report(self.entries, target, seed=self.given["seed"] if self.explores else None)
@@ -333,7 +333,7 @@ class PluginSession:
         target = self.given.get("report")
         if self.is_worker or not (self.entries or self.problem):
             return
-        from .reports.session import lines
+        from .reports.testing.session import lines
 
         terminalreporter.write_sep("=", "hoodwink")
         for text, bad in lines(self.entries):

@@ -70,8 +70,8 @@ def attack(
     """
     from ..fuzz.run import attack as call
     from ..fuzz.run import resolve
+    from ..reports.attack.summary import summarise
     from ..reports.progress import AttackProgress
-    from ..reports.summary import summarise
     from ..reports.text import render_summary, write
     from ..reports.views import report as write_report
 

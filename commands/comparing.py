@@ -36,9 +36,9 @@ def compare(
     Example:
         hoodwink compare runs/before runs/after --fail-on-regression --to runs/compare.html
     """
-    from ..reports.compare import compare as call
-    from ..reports.compare import write_page
-    from ..reports.compare_text import render_comparison
+    from ..reports.comparing.compare import compare as call
+    from ..reports.comparing.compare import write_page
+    from ..reports.comparing.text import render_comparison
     from ..reports.text import write
 
     found = call(a, b, alpha=alpha)

@@ -11,9 +11,9 @@ from rich.text import Text
 from ..fuzz.archive import Diversity
 from ..fuzz.checks import Checks
 from ..judges.quality import Quality
+from .attack.summary import AttackSummary, RunSummary
 from .columns import Columns
 from .escape import quoted, visible
-from .summary import AttackSummary, RunSummary
 
 #: Finds printed by `hoodwink show`; all of them are in finds.jsonl and in the report.
 SHOWN = 8

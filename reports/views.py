@@ -18,24 +18,24 @@ from .made import SIDECAR, Page
 #: By the `kind` of a run: what works out its summary, what makes text of it, and what makes a page of it.
 VIEWS = {
     "attack": (
-        "hoodwink.reports.summary:summarise",
+        "hoodwink.reports.attack.summary:summarise",
         "hoodwink.reports.text:render_summary",
-        "hoodwink.reports.html:render",
+        "hoodwink.reports.attack.page:render",
     ),
     "duel": (
-        "hoodwink.reports.duels:summarise",
-        "hoodwink.reports.duel_text:render_duel",
-        "hoodwink.reports.duel_page:render",
+        "hoodwink.reports.duel.summary:summarise",
+        "hoodwink.reports.duel.text:render_duel",
+        "hoodwink.reports.duel.page:render",
     ),
     "recipes": (
-        "hoodwink.reports.recipes:summarise",
-        "hoodwink.reports.recipes:render_recipes",
-        "hoodwink.reports.recipes_page:render",
+        "hoodwink.reports.duel.recipes:summarise",
+        "hoodwink.reports.duel.recipes:render_recipes",
+        "hoodwink.reports.duel.recipes_page:render",
     ),
     "collapse": (
-        "hoodwink.reports.collapses:summarise",
-        "hoodwink.reports.collapses:render",
-        "hoodwink.reports.collapse_page:render",
+        "hoodwink.reports.collapse.summary:summarise",
+        "hoodwink.reports.collapse.summary:render",
+        "hoodwink.reports.collapse.page:render",
     ),
 }
 

@@ -7,10 +7,10 @@ from inspect import Parameter, signature
 from pathlib import Path
 
 import hoodwink
-import hoodwink.reports.session  # loaded here, since what an inner session loads first is dropped again
+import hoodwink.reports.testing.session  # loaded here, since what an inner session loads first is dropped again
 import pytest
 from hoodwink import pytest_plugin
-from hoodwink.reports.bar import Bar
+from hoodwink.reports.testing.bar import Bar
 
 pytest_plugins = ["pytester"]
 

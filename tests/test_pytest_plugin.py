@@ -19,7 +19,7 @@ import hoodwink
 import hoodwink.fuzz.attacks.none
 import hoodwink.fuzz.attacks.openers
 import hoodwink.judges.planted
-import hoodwink.reports.session
+import hoodwink.reports.testing.session
 import pytest
 from hoodwink import pytest_plugin
 
@@ -88,7 +88,7 @@ def test_a_failure_as_a_user_sees_it(pytester: pytest.Pytester, run: Run) -> Non
         ],
         consecutive=False,
     )
-    assert "reports/robust.py" not in result.stdout.str(), "no frame of hoodwink is shown"
+    assert "reports/testing/robust.py" not in result.stdout.str(), "no frame of hoodwink is shown"
 
 
 def test_calls_without_the_fixture_belong_to_the_session_too(pytester: pytest.Pytester, run: Run) -> None:
@@ -391,7 +391,7 @@ def test_unused_it_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
     )
     pytester.makepyfile("def test_it():\n    pass")
     result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:anyio")
-    ours = ["corpora", "corpora.errors", "pytest_plugin", "reports", "reports.recording"]
+    ours = ["corpora", "corpora.errors", "pytest_plugin", "reports", "reports.testing", "reports.testing.recording"]
     result.stdout.fnmatch_lines(["heavy: []", f"ours: {[f'hoodwink.{name}' for name in ours]}".replace("[", "[[]")])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import hoodwink
 import pytest
 from hoodwink import Candidate
-from hoodwink.reports.compare import compare, write_page
+from hoodwink.reports.comparing.compare import compare, write_page
 
 HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
 WIDTHS = [1280, 390]

@@ -8,8 +8,8 @@ from typing import Any
 
 import hoodwink
 import pytest
-from hoodwink.reports.recording import Entry, Record
-from hoodwink.reports.session import write_report
+from hoodwink.reports.testing.recording import Entry, Record
+from hoodwink.reports.testing.session import write_report
 
 HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
 

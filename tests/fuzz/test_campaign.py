@@ -18,7 +18,7 @@ import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import Candidate, Verdict
 from hoodwink.fuzz.run import load_run
-from hoodwink.reports.summary import summarise
+from hoodwink.reports.attack.summary import summarise
 
 #: Timings differ between any two runs; nothing else may.
 UNSTEADY = ("seconds",)

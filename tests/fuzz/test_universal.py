@@ -10,7 +10,7 @@ from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import Candidate, Verdict
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.target import CorpusTarget, cut_plainly
-from hoodwink.reports.summary import summarise
+from hoodwink.reports.attack.summary import summarise
 
 GOOD = (" blim", " tarn", " ovex", " quip")
 PIECES = [*GOOD, *(f" dull{c}" for c in "abcdefghijklmnop")]

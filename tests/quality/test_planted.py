@@ -7,7 +7,7 @@ import re
 import hoodwink
 import pytest
 from hoodwink.judges.planted import CLAIM, HOLES, LONG, PAIR, REPEATS, THIRD, TRIGGER, TRIPLE
-from hoodwink.reports.summary import summarise
+from hoodwink.reports.attack.summary import summarise
 
 
 def attack(hole, attacks, out, **options):

@@ -9,8 +9,8 @@ import pytest
 from hoodwink import Run
 from hoodwink.fuzz.checks import WARNINGS, Flag
 from hoodwink.reports.answers import BROKEN, BY_WHAT, CHEAPLY, HARDENING, QUESTIONS, TO_DO
-from hoodwink.reports.attack_answers import answers
-from hoodwink.reports.summary import RunSummary, summarise
+from hoodwink.reports.attack.answers import answers
+from hoodwink.reports.attack.summary import RunSummary, summarise
 
 
 def said(summary: RunSummary) -> dict[str, str]:

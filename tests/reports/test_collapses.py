@@ -13,10 +13,10 @@ import pytest
 from hoodwink import Run, Training, UsageError
 from hoodwink.fuzz.store import Store
 from hoodwink.reports.answers import QUESTIONS
-from hoodwink.reports.collapse_answers import answers, typical
-from hoodwink.reports.collapse_page import along, command, render
-from hoodwink.reports.collapses import CollapseSummary, headline, meaning, milestones, nats, summarise
-from hoodwink.reports.collapses import render as text
+from hoodwink.reports.collapse.answers import answers, typical
+from hoodwink.reports.collapse.page import along, command, render
+from hoodwink.reports.collapse.summary import CollapseSummary, headline, meaning, milestones, nats, summarise
+from hoodwink.reports.collapse.summary import render as text
 from hoodwink.reports.text import write
 from markupsafe import escape
 from rich.console import Console

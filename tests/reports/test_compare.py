@@ -17,14 +17,14 @@ import pytest
 from hoodwink import Candidate, Run, Training, UsageError
 from hoodwink.judges.hardening import RECIPES
 from hoodwink.judges.quality import measure
-from hoodwink.reports.compare import compare
-from hoodwink.reports.compare_answers import answers
-from hoodwink.reports.compare_attacks import _read, found_again, mode_changes, verdicts
-from hoodwink.reports.compare_page import render
-from hoodwink.reports.compare_text import difference, number, render_comparison
-from hoodwink.reports.comparison import Change, Comparison
-from hoodwink.reports.contests import contest, corrected, said
-from hoodwink.reports.rates import Outcome, Outcomes
+from hoodwink.reports.comparing.answers import answers
+from hoodwink.reports.comparing.attacks import _read, found_again, mode_changes, verdicts
+from hoodwink.reports.comparing.compare import compare
+from hoodwink.reports.comparing.comparison import Change, Comparison
+from hoodwink.reports.comparing.contests import contest, corrected, said
+from hoodwink.reports.comparing.page import render
+from hoodwink.reports.comparing.text import difference, number, render_comparison
+from hoodwink.reports.duel.rates import Outcome, Outcomes
 from hoodwink.reports.text import write
 from rich.console import Console
 from whackamole import WhackAMole, fight

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hoodwink.reports.differences import COMPARED, Piece, difference, kept
+from hoodwink.reports.attack.differences import COMPARED, Piece, difference, kept
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -24,14 +24,15 @@ from hoodwink import Candidate, Run, UsageError
 from hoodwink.cli import app
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.run import load_run
-from hoodwink.reports import duel_page, recipes, recipes_page
 from hoodwink.reports.answers import QUESTIONS
-from hoodwink.reports.duel_answers import answers, details, share
-from hoodwink.reports.duel_text import render_duel
-from hoodwink.reports.duels import DuelSummary, RoundSummary, summarise
+from hoodwink.reports.duel import page as duel_page
+from hoodwink.reports.duel import recipes, recipes_page
+from hoodwink.reports.duel.answers import answers, details, share
+from hoodwink.reports.duel.rates import Rate
+from hoodwink.reports.duel.summary import DuelSummary, RoundSummary, summarise
+from hoodwink.reports.duel.text import render_duel
 from hoodwink.reports.escape import visible
 from hoodwink.reports.progress import STAGES, DuelProgress
-from hoodwink.reports.rates import Rate
 from hoodwink.reports.text import write
 from hoodwink.reports.views import VIEWS, report, view_of
 from rich.console import Console

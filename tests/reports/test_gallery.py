@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from hoodwink import Run
-from hoodwink.reports.gallery import GALLERY, STEPS, WEIGHTS, card_of, chosen, hang, identity
-from hoodwink.reports.summary import RunSummary, summarise
+from hoodwink.reports.attack.gallery import GALLERY, STEPS, WEIGHTS, card_of, chosen, hang, identity
+from hoodwink.reports.attack.summary import RunSummary, summarise
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ import pytest
 from hoodwink import Run, UsageError
 from hoodwink.fuzz.checks import WARNINGS
 from hoodwink.reports.answers import QUESTIONS
-from hoodwink.reports.gallery import GALLERY, hang
-from hoodwink.reports.html import command, render
-from hoodwink.reports.summary import RunSummary, summarise
+from hoodwink.reports.attack.gallery import GALLERY, hang
+from hoodwink.reports.attack.page import command, render
+from hoodwink.reports.attack.summary import RunSummary, summarise
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "circle", "path", "line", "rect"}
 
@@ -259,7 +259,7 @@ def test_the_page_stays_under_two_megabytes(hostile_run: Run) -> None:
 
 
 def test_finds_without_room_stand_beside_the_page(planted_run: Run, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("hoodwink.reports.gallery.GALLERY", 2)
+    monkeypatch.setattr("hoodwink.reports.attack.gallery.GALLERY", 2)
     path = hoodwink.report(planted_run, to=tmp_path / "mine.html")
     page = path.read_text("utf-8")
     assert len(Page(page).named("article")) == 2

@@ -28,10 +28,10 @@ from hoodwink import (
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.statistics import least_problems, wilson
-from hoodwink.reports.bar import Bar, Tally
-from hoodwink.reports.recording import fresh
-from hoodwink.reports.robust import opened_once
-from hoodwink.reports.robust_text import grouped
+from hoodwink.reports.testing.bar import Bar, Tally
+from hoodwink.reports.testing.recording import fresh
+from hoodwink.reports.testing.robust import opened_once
+from hoodwink.reports.testing.text import grouped
 
 #: Enough to find the planted hole, and no more.
 SMALL: dict[str, Any] = {"attacks": ["openers"], "problems": 4, "budget": 30, "shrink_budget": 60}
@@ -41,7 +41,7 @@ SMALL: dict[str, Any] = {"attacks": ["openers"], "problems": 4, "budget": 30, "s
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs go to a folder of this test; the session that runs the tests has no part in them."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hoodwink.reports.recording._sessions", [])
+    monkeypatch.setattr("hoodwink.reports.testing.recording._sessions", [])
 
 
 ORACLE = open_oracle("exact")

@@ -11,8 +11,8 @@ import hoodwink
 import pytest
 from hoodwink import pytest_plugin
 from hoodwink.reports.answers import BROKEN, BY_WHAT, CHEAPLY, TO_DO
-from hoodwink.reports.recording import Entry, Record
-from hoodwink.reports.session import answers, known_finds, lines, render, write_report
+from hoodwink.reports.testing.recording import Entry, Record
+from hoodwink.reports.testing.session import answers, known_finds, lines, render, write_report
 
 HOSTILE: list[str] = json.loads((Path(__file__).parents[1] / "hostile.json").read_text("utf-8"))
 

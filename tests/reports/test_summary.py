@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from hoodwink import Run, UsageError
 from hoodwink.corpora.records import COMPLETE, NEAR
-from hoodwink.reports.scores import BINS
-from hoodwink.reports.summary import AttackSummary, RunSummary, summarise
+from hoodwink.reports.attack.scores import BINS
+from hoodwink.reports.attack.summary import AttackSummary, RunSummary, summarise
 
 
 @pytest.fixture(params=["planted_run", "seeded_run"])

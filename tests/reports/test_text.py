@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from hoodwink import Run
 from hoodwink.fuzz.campaign import Progress
+from hoodwink.reports.attack.summary import summarise
 from hoodwink.reports.escape import quoted, visible
 from hoodwink.reports.names import list_names, render_names
 from hoodwink.reports.progress import AttackProgress, TrainProgress
-from hoodwink.reports.summary import summarise
 from hoodwink.reports.text import SHOWN, interval, percent, render_checks, render_kinds, render_summary, write
 from rich.console import Console
 

@@ -1,0 +1,1 @@
+"""The report of an attack run: its numbers, and its page."""

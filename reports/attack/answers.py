@@ -1,0 +1,138 @@
+"""What an attack run answers on its first screen, a sentence each. Every number comes from the summary."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+
+from ..answers import BROKEN, BY_WHAT, CHEAPLY, HARDENING, TO_DO, Answer
+from ..escape import quoted, visible
+from ..text import interval, percent
+from .summary import AttackSummary, FixedString, RunSummary
+
+#: Judges that hoodwink can retrain, by the first part of their names.
+RETRAINED = frozenset({"referee", "smollm2", "hf"})
+
+#: Characters of a name or a text in a sentence.
+NAMED = 60
+
+_NOTHING_COUNTS = "none of the attacks has finished on a problem that counts"
+
+
+def answers(summary: RunSummary) -> list[Answer]:
+    """The five answers of a run."""
+    return [
+        Answer(BROKEN, _broken(summary)),
+        Answer(CHEAPLY, _cheaply(summary)),
+        Answer(BY_WHAT, _by_what(summary)),
+        _hardening(summary),
+        Answer(TO_DO, _to_do(summary)),
+    ]
+
+
+def strongest(summary: RunSummary) -> AttackSummary | None:
+    """The attack with the highest rate, of equal ones that with the lowest median; None where none counts."""
+    tried = [a for a in summary.attacks if a.asr is not None]
+    return max(tried, key=lambda a: (a.asr or 0, -(a.queries_median or 1 << 60)), default=None)
+
+
+def _broken(summary: RunSummary) -> str:
+    best, clean = strongest(summary), summary.checks.quality.clean_accuracy
+    if best is None:
+        excluded = max((a.excluded for a in summary.attacks), default=0)
+        if excluded:
+            return f"Without any attack: it accepts the plain wrong answer of all {excluded} problems that were tried."
+        return f"That cannot be said yet: {_NOTHING_COUNTS}."
+    if not best.fooled:
+        bound = f", at 95 % confidence fewer than {percent(best.asr_ci[1])}" if best.asr_ci else ""
+        tried = f"{_many(len(summary.attacks), 'attack')} with {_many(summary.settings['budget'], 'query')} a problem"
+        return f"Not by this search: {tried} fooled it on none of {_many(best.problems, 'problem')}{bound}."
+    how = "Yes" if (best.asr or 0) >= 0.5 else "In part"
+    unattacked = "" if clean is None else f", though it is right on {percent(clean, 1)} of clean responses"
+    if any(flag.id in ("weak-judge", "coin-flip") for flag in summary.checks.flags):
+        how, unattacked = "Yes, even unattacked", f", and it is right on only {percent(clean, 1)} of clean responses"
+    where = f"{best.fooled} of {_many(best.problems, 'problem')} (95 % interval {interval(best.asr_ci)})"
+    return f"{how}: {_name(best)} makes it accept provably wrong answers on {where}{unattacked}."
+
+
+def _cheaply(summary: RunSummary) -> str:
+    best = strongest(summary)
+    budget = summary.settings["budget"]
+    if best is None:
+        return f"That cannot be said: {_NOTHING_COUNTS}."
+    if not best.fooled:
+        asked = sum(a.queries_total for a in summary.attacks)
+        return f"Not at all so far: {_many(asked, 'query')} were spent in vain."
+    fewest = min(queries for queries, _ in best.curve if queries)
+    first = f"its cheapest find took {_many(fewest, 'query')}"
+    if best.queries_median is None:
+        return f"Dearly: fewer than half of the searches by {_name(best)} succeed within {budget} queries; {first}."
+    median = _many(best.queries_median, "query")
+    return f"Half of all searches by {_name(best)} succeed within {median}; {first}."
+
+
+def _by_what(summary: RunSummary) -> str:
+    if not summary.finds:
+        return "Nothing was found."
+    kinds = Counter(find["kind"] for find in summary.finds).most_common()
+    shares = ", ".join(f"{visible(kind, NAMED)} {count}" for kind, count in kinds)
+    mode = summary.diversity.modes[0]
+    shared = "the empty text" if not mode.name else f"what has {quoted(mode.name, NAMED)} in it"
+    said = f"{_many(len(summary.finds), 'find')} ({shares}); most often by {shared} ({mode.finds} of them)"
+    key = _key(summary)
+    if key is None:
+        return f"{said}."
+    return f"{said}; {quoted(key.text, NAMED)} alone passes on {key.fooled} of {_many(key.tried, 'problem')}."
+
+
+def _hardening(summary: RunSummary) -> Answer:
+    judge = summary.settings["judge"]
+    if judge.partition(":")[0] not in RETRAINED:
+        said = "change the judge, attack it again with the same settings, and compare fresh attacks, not old finds"
+        return Answer(HARDENING, f"One attack cannot say: {said}.")
+    command = shlex.join(["hoodwink", "duel", "--judge", judge])
+    said = "One attack cannot say; a duel retrains the judge on what fools it and attacks it afresh, round after round:"
+    return Answer(HARDENING, said, visible(command, 200))
+
+
+def _to_do(summary: RunSummary) -> str:
+    """The first advice that applies."""
+    raised = {flag.id for flag in summary.checks.flags}
+    kinds = {find["kind"] for find in summary.finds}
+    best = strongest(summary)
+    if "bad-reference" in raised:
+        return "Mend the corpus first: it contradicts itself, so that no number here can be trusted."
+    if raised & {"weak-judge", "coin-flip", "rejects-right"}:
+        return "Mend the judge first: on clean responses it is too often wrong for attacks to say much."
+    if best is None:
+        return "Reject plain wrong answers first." if not _unfinished(summary) else "Run the same command to the end."
+    if not summary.finds:
+        budget = summary.settings["budget"] * 4
+        return f"Search harder before you trust it (all attacks, --budget {budget}, --seeds 3): no find is no proof."
+    if kinds <= {"near miss"}:
+        return "Let code compare final answers before the judge is asked: what fools it is a digit or a sign off."
+    if kinds <= {"injection"}:
+        return "Keep instructions out of what it grades: only text that speaks to the judge fools it."
+    return (
+        "Do not use its score as a reward or a gate as it is: keep the finds as tests, train it on such finds "
+        "labelled wrong, and attack the new judge afresh."
+    )
+
+
+def _unfinished(summary: RunSummary) -> bool:
+    return not summary.complete and not any(a.excluded for a in summary.attacks)
+
+
+def _key(summary: RunSummary) -> FixedString | None:
+    """The fixed string that passes most, if it passes on half of the problems."""
+    worst = summary.strings[0] if summary.strings else None
+    return worst if worst is not None and worst.rate >= 0.5 else None
+
+
+def _name(attack: AttackSummary) -> str:
+    return visible(attack.name, NAMED)
+
+
+def _many(number: int, word: str) -> str:
+    plural = word[:-1] + "ies" if word.endswith("y") else word + "s"
+    return f"{number} {word if number == 1 else plural}"

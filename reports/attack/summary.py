@@ -1,0 +1,265 @@
+"""A run in numbers, computed from its store alone. Text, JSON and HTML show what is here and compute nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from ...corpora.errors import UsageError
+from ...fuzz.archive import Diversity, Specimen, diversity
+from ...fuzz.checks import Checks
+from ...fuzz.kinds import KINDS
+from ...fuzz.run import Run, read_finds
+from ...fuzz.statistics import median_queries, rate_interval, success_band, success_curve, wilson
+from ...fuzz.store import Store, verdict_key
+from ..reading import reading
+from .scores import Scores, distributions
+
+#: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
+SCHEMA = "hoodwink.run/1"
+
+#: A text tried on at least this many problems, and on half of them, is reported as a fixed string.
+FIXED = 3
+
+
+#: Score and margin, by problem and text.
+Margins = Mapping[tuple[str, str], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class AttackSummary:
+    """What one attack did.
+
+    Attributes:
+        name: as the user wrote it.
+        problems: problems that count: finished, and with a plain wrong answer that the judge rejects unattacked.
+        excluded: finished problems that do not count, since their plain wrong answer is accepted.
+        fooled: of `problems`, those with a find by any seed.
+        acclaimed: of `problems`, those with a find that scores as right answers do.
+        asr: mean over `problems` of the share of seeds that fooled; None without problems.
+        asr_ci: its 95 % interval (Wilson; bootstrap over problems with several seeds).
+        kinds: of `problems`, those with a find of each kind (`fuzz.kinds`), near misses apart from nonsense.
+        nonsense: mean over `problems` of the share of seeds that fooled with nonsense.
+        nonsense_ci: its 95 % interval.
+        queries_median: queries within which half of the cells succeed, failures censored; None if half never do.
+        queries_total: distinct responses asked about by all search cells, those of excluded problems included.
+        learning: queries that an attack over a corpus spent on train problems before it tried what it had learned.
+        verdicts: verdicts on all that it asked about, with confirming and shrinking; one that another attack or the
+            check had asked for before is counted here too.
+        seconds: judge time of these verdicts.
+        failed: cells that ended with an error of the attack.
+        curve: share of cells that succeeded within so many queries (Kaplan-Meier).
+        band: its pointwise 95 % bounds, step for step (`fuzz.statistics.success_band`).
+    """
+
+    name: str
+    problems: int
+    excluded: int
+    fooled: int
+    acclaimed: int
+    asr: float | None
+    asr_ci: tuple[float, float] | None
+    kinds: dict[str, int]
+    nonsense: float | None
+    nonsense_ci: tuple[float, float] | None
+    queries_median: int | None
+    queries_total: int
+    learning: int
+    verdicts: int
+    seconds: float
+    failed: tuple[str, ...]
+    curve: tuple[tuple[int, float], ...]
+    band: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedString:
+    """One and the same text tried on many problems: its false positive rate with a Wilson interval."""
+
+    text: str
+    tried: int
+    fooled: int
+    rate: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A whole run.
+
+    Attributes:
+        folder: where it is, as the user wrote it.
+        complete: whether all searches have ended.
+        settings: what was asked for: the identity in `config.json`.
+        versions: of what a result may depend on.
+        checks: the judge on clean responses, and the warnings.
+        attacks: what each attack did.
+        strings: texts that were tried on many problems.
+        finds: lines of `finds.jsonl`.
+        diversity: the failure modes of the finds.
+        scores: how the judge's scores lie, by group of responses.
+        starts: the plain wrong answer of each problem, by the problem's id.
+        margins: the judge's score and margin of each step of a lineage, by problem and text, as far as known.
+    """
+
+    folder: str
+    complete: bool
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    checks: Checks
+    attacks: tuple[AttackSummary, ...]
+    strings: tuple[FixedString, ...]
+    finds: tuple[dict[str, Any], ...]
+    diversity: Diversity
+    scores: tuple[Scores, ...]
+    starts: Mapping[str, str]
+    margins: Margins
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON of `hoodwink show --json`."""
+        checks = self.checks.to_json()
+        judge = {"name": self.settings["judge"], "fingerprint": self.settings["fingerprint"], **checks.pop("quality")}
+        return {
+            "schema": SCHEMA,
+            "complete": self.complete,
+            "judge": {**judge, **checks},
+            "settings": self.settings,
+            "versions": self.versions,
+            "attacks": [_attack_json(a) for a in self.attacks],
+            "strings": [
+                {"text": s.text, "tried": s.tried, "fooled": s.fooled, "rate": s.rate, "rate_ci": s.interval}
+                for s in self.strings
+            ],
+            "finds": len(self.finds),
+            "diversity": {
+                "modes": [asdict(mode) for mode in self.diversity.modes],
+                "evenness": self.diversity.evenness,
+                "coverage": self.diversity.coverage,
+                "cells": [[*cell, count] for cell, count in self.diversity.cells.items()],
+            },
+            "scores": [asdict(group) for group in self.scores],
+        }
+
+
+def _attack_json(attack: AttackSummary) -> dict[str, Any]:
+    return {f.name: getattr(attack, f.name) for f in fields(attack)}
+
+
+def summarise(run: Run) -> RunSummary:
+    """Read a run's store and work out what it shows; an interrupted run gives what it has.
+
+    Raises:
+        UsageError: the run stopped before its judge was checked, or is damaged.
+    """
+    with reading(run) as store:
+        return _summarise(run, store)
+
+
+def _summarise(run: Run, store: Store) -> RunSummary:
+    config = store.config
+    data = store.get("checks")
+    if data is None:
+        raise UsageError(f"run {run.folder} stopped before its first result; run the same attack again to go on")
+    checks = Checks.from_json(data)
+    settings = config["identity"]
+    finds = tuple(read_finds(store))
+    problems = store.problems()
+    return RunSummary(
+        folder=str(run.folder),
+        complete=bool(store.get("complete")),
+        settings=settings,
+        versions=config["versions"],
+        checks=checks,
+        attacks=tuple(_attack(store, name, checks, settings) for name in settings["attacks"]),
+        strings=tuple(_strings(store, len(problems))),
+        finds=finds,
+        diversity=diversity([Specimen(f["problem"], f["attack"], f["response"], f["shrunk"]) for f in finds]),
+        scores=distributions(store, problems, settings["fingerprint"]),
+        starts={p.id: p.wrong[0].text for p in problems},
+        margins=_margins(store, finds, settings["fingerprint"]),
+    )
+
+
+def _margins(store: Store, finds: Sequence[Mapping[str, Any]], judge: str) -> Margins:
+    """What the judge said of every step of every lineage."""
+    steps = {(f["problem"], text) for f in finds for _, text in f["lineage"]}
+    keys = {verdict_key(judge, problem, 0, text): (problem, text) for problem, text in steps}
+    known = store.find_verdicts(list(keys))
+    return {step: (known[k].verdict.score, known[k].verdict.margin) for k, step in keys.items() if k in known}
+
+
+class Outcome(NamedTuple):
+    """What came of one search: whether it fooled, whether as right answers do, and by which kinds of text."""
+
+    found: bool
+    acclaimed: bool
+    kinds: frozenset[str]
+
+
+def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -> AttackSummary:
+    budget, seeds = settings["budget"], settings["seeds"]
+    rows = store.db.execute(
+        "SELECT c.problem, c.queries, c.state, c.error, MIN(f.queries), MAX(f.level = 'acclaimed'), "
+        "GROUP_CONCAT(json_extract(f.record, '$.kind')) FROM cells c "
+        "LEFT JOIN finds f ON f.cell = c.id WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' "
+        "GROUP BY c.id ORDER BY c.id",
+        (name,),
+    ).fetchall()
+    counted = set(checks.rejected_baseline)
+    # A search of which every response was refused says nothing of the judge, no more than one that failed.
+    sound = [r for r in rows if (r[2] != "failed" and r[1]) or r[4] is not None]
+    cells = [r for r in sound if r[0] in counted]
+    by_problem: dict[str, list[Outcome]] = defaultdict(list)
+    for problem, _, _, _, found, acclaimed, kinds in cells:
+        by_problem[problem].append(Outcome(found is not None, bool(acclaimed), frozenset((kinds or "").split(","))))
+    rates = [fmean(o.found for o in outcomes) for outcomes in by_problem.values()]
+    nonsense = [fmean("nonsense" in o.kinds for o in outcomes) for outcomes in by_problem.values()]
+    (learning,) = store.db.execute(
+        "SELECT TOTAL(queries) FROM cells WHERE attack = ? AND role = 'learn'", (name,)
+    ).fetchone()
+    queries = (
+        [r[4] for r in cells if r[4] is not None],
+        [r[1] if r[2] == "spent" else max(budget, r[1]) for r in cells if r[4] is None],
+    )
+    curve = success_curve(*queries)
+    verdicts, seconds = store.db.execute(
+        "SELECT COUNT(*), TOTAL(seconds) FROM verdicts WHERE (problem, digest) IN (SELECT v.problem, v.digest "
+        "FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ?)",
+        (name,),
+    ).fetchone()
+    return AttackSummary(
+        name=name,
+        problems=len(by_problem),
+        excluded=len({r[0] for r in sound} - counted),
+        fooled=sum(any(o.found for o in outcomes) for outcomes in by_problem.values()),
+        acclaimed=sum(any(o.acclaimed for o in outcomes) for outcomes in by_problem.values()),
+        asr=fmean(rates) if rates else None,
+        asr_ci=rate_interval(rates, seeds),
+        kinds={k: sum(any(k in o.kinds for o in outcomes) for outcomes in by_problem.values()) for k in KINDS},
+        nonsense=fmean(nonsense) if nonsense else None,
+        nonsense_ci=rate_interval(nonsense, seeds),
+        queries_median=median_queries(curve),
+        queries_total=sum(r[1] for r in rows),
+        learning=int(learning),
+        verdicts=verdicts,
+        seconds=round(seconds, 3),
+        failed=tuple(r[3] for r in rows if r[2] == "failed"),
+        curve=tuple(curve),
+        band=tuple(success_band(*queries)),
+    )
+
+
+def _strings(store: Store, problems: int) -> list[FixedString]:
+    """Texts that were tried on many problems, the worst first."""
+    rows = store.db.execute(
+        "SELECT v.response, COUNT(DISTINCT v.problem), "
+        "COUNT(DISTINCT CASE WHEN v.accepted AND v.parsed AND t.truth = 'wrong' THEN v.problem END) AS fooled "
+        "FROM trials t JOIN cells c ON c.id = t.cell JOIN verdicts v ON v.id = t.verdict "
+        "WHERE c.role = 'search' AND v.repeat = 0 GROUP BY v.digest HAVING COUNT(DISTINCT v.problem) >= ? "
+        "ORDER BY fooled DESC, LENGTH(v.response), v.response",
+        (max(FIXED, problems // 2),),
+    )
+    return [FixedString(text, tried, fooled, fooled / tried, wilson(fooled, tried)) for text, tried, fooled in rows]

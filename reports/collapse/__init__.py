@@ -1,0 +1,1 @@
+"""What became of a policy: its numbers, its text, its page."""

@@ -1,0 +1,127 @@
+"""One search set against another: how often each fools its judge, how cheaply, and whether the difference is chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from ...fuzz.statistics import (
+    correlation,
+    difference_interval,
+    holm,
+    logrank,
+    median_queries,
+    paired_p,
+    rate_interval,
+    sooner,
+    success_curve,
+    unpaired_p,
+)
+from ..duel.rates import Outcome, Outcomes, by_problem, queries_of, successes, typical
+from ..text import percent, points
+from .comparison import Change, Contest
+
+#: Problems are compared one by one where both runs share at least this part of those of the smaller.
+SHARED = 0.5
+
+
+def contest(
+    name: str,
+    before: Outcomes,
+    after: Outcomes,
+    *,
+    budget: int,
+    alpha: float,
+    verdicts: tuple[int, int] | None = None,
+    gates: bool = True,
+) -> Contest:
+    """Set what came of one search against what came of another, both within a budget."""
+    a, b = _within(before, budget), _within(after, budget)
+    problems_a, problems_b = {problem for problem, _ in a}, {problem for problem, _ in b}
+    common = problems_a & problems_b
+    paired = bool(common) and len(common) >= SHARED * min(len(problems_a), len(problems_b))
+    if paired:
+        a, b = ({cell: o for cell, o in outcomes.items() if cell[0] in common} for outcomes in (a, b))
+    rates_a, rates_b = by_problem(successes(a)), by_problem(successes(b))
+    order = [problem for problem in rates_a if problem in rates_b] if paired else []
+    values_a = [rates_a[p] for p in order] if paired else list(rates_a.values())
+    values_b = [rates_b[p] for p in order] if paired else list(rates_b.values())
+    queries = queries_of(typical(a)), queries_of(typical(b))
+    curves = tuple(success_curve(*queries_of(a))), tuple(success_curve(*queries_of(b)))
+    both = bool(values_a) and bool(values_b)
+    return Contest(
+        name=name,
+        budget=budget,
+        problems=(len(values_a), len(values_b)),
+        paired=paired,
+        asr=_asr(values_a, values_b, paired, 1 - alpha),
+        asr_p=(paired_p if paired else unpaired_p)(values_a, values_b) if both else None,
+        medians=(median_queries(curves[0]), median_queries(curves[1])),
+        queries_p=logrank(*queries),
+        sooner=sooner(queries[1], queries[0]),
+        verdicts=verdicts,
+        curves=curves,
+        gates=gates,
+    )
+
+
+def _within(outcomes: Outcomes, budget: int) -> Outcomes:
+    """What would have come of the same searches, had they been ended at a budget."""
+    return {
+        cell: Outcome(o.queries if o.queries is not None and o.queries <= budget else None, min(o.spent, budget))
+        for cell, o in outcomes.items()
+    }
+
+
+def _asr(before: Sequence[float], after: Sequence[float], paired: bool, confidence: float) -> Change:
+    """Both rates with their intervals, and that of the difference."""
+    intervals = tuple(
+        rate_interval(values, 1 if all(v in (0, 1) for v in values) else 2, confidence) for values in (before, after)
+    )
+    a, b = (fmean(values) if values else None for values in (before, after))
+    between = None
+    if a is not None and b is not None and intervals[0] is not None and intervals[1] is not None:
+        r = correlation(before, after) if paired else 0.0
+        between = difference_interval((a, intervals[0]), (b, intervals[1]), r)
+    return Change("ASR", a, b, intervals[0], intervals[1], between, better="lower")
+
+
+def corrected(contests: Sequence[Contest]) -> tuple[Contest, ...]:
+    """The contests with p values corrected for all tests of those that gate; the others keep their own."""
+    tests = [
+        (i, kind) for i, c in enumerate(contests) if c.gates for kind in ("asr", "queries") if _p(c, kind) is not None
+    ]
+    adjusted = dict(zip(tests, holm([_p(contests[i], kind) or 0.0 for i, kind in tests]), strict=True))
+    return tuple(
+        replace(
+            c,
+            asr_holm=adjusted.get((i, "asr"), c.asr_p),
+            queries_holm=adjusted.get((i, "queries"), c.queries_p),
+        )
+        for i, c in enumerate(contests)
+    )
+
+
+def _p(contest: Contest, kind: str) -> float | None:
+    return contest.asr_p if kind == "asr" else contest.queries_p
+
+
+def said(contest: Contest, alpha: float) -> str:
+    """How B differs from A in a contest, in a sentence."""
+    asr = contest.asr
+    if contest.asr_holm is not None and contest.asr_holm < alpha and asr.difference:
+        return (
+            f"{contest.name} fools B on {percent(asr.after)} of problems and A on {percent(asr.before)} "
+            f"({points(asr.difference)}, {p_text(contest.asr_holm)})"
+        )
+    b, a = ("not reached" if median is None else str(median) for median in reversed(contest.medians))
+    return (
+        f"{contest.name} fools B with {'fewer' if contest.sooner else 'more'} queries than A "
+        f"(median {b} against {a}, {p_text(contest.queries_holm)})"
+    )
+
+
+def p_text(p: float | None) -> str:
+    """`p = 0.012`, `p < 0.001`."""
+    return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -1,0 +1,1 @@
+"""Duels and comparisons of recipes: their numbers, their text, their pages."""

@@ -1,0 +1,1 @@
+"""What a test says of a judge, and what a session of tests showed."""
