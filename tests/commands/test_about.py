@@ -116,11 +116,9 @@ def on_a_terminal(command: str, columns: int, **environment: str) -> str:
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="no script, which makes a terminal")
 @pytest.mark.parametrize("columns", [80, 120])
-def test_a_terminal_has_colours_and_its_own_width(tmp_path: Path, columns: int) -> None:
+def test_a_terminal_has_its_own_width_and_no_colours_where_none_are_wanted(tmp_path: Path, columns: int) -> None:
     command = f"attack --judge planted:length --attacks none,repeat --problems 2 --budget 20 --out {tmp_path / 'run'}"
-    coloured = on_a_terminal(command, columns)
     plain = on_a_terminal(command, columns, NO_COLOR="1")
-    assert "\x1b[3" in coloured
     assert re.search(r"\x1b\[[0-9;]*3\dm", plain) is None
     shown = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", line) for line in plain.split("\n")]
     tables = [line for line in shown if line[:1] in "┏│└"]
@@ -129,10 +127,11 @@ def test_a_terminal_has_colours_and_its_own_width(tmp_path: Path, columns: int) 
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="no script, which makes a terminal")
-def test_quiet_is_quiet_on_a_terminal(tmp_path: Path) -> None:
+def test_a_terminal_has_colours_and_quiet_is_quiet_there(tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = f"attack --judge planted:length --attacks none --problems 2 --budget 20 --quiet --out {out}"
     assert on_a_terminal(command, 80).replace("\r", "") == f"{out}\n"
+    assert ESCAPE in on_a_terminal(f"show {out}", 80)
 
 
 def test_forced_colours_bring_no_moving_bar_into_a_file(tmp_path: Path) -> None:
