@@ -36,7 +36,7 @@ def written(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 def test_its_tests_run(written: pytest.Pytester) -> None:
     """They are written for a judge that none of their cheap attacks fools."""
     result = written.runpytest_inprocess("-p", "no:hypothesispytest", "--hoodwink-judge=planted:conjunction")
-    result.assert_outcomes(passed=7, failed=1, warnings=2)
+    result.assert_outcomes(passed=7, failed=1)
 
 
 def test_its_failure_is_what_pytest_prints(written: pytest.Pytester) -> None:
