@@ -100,7 +100,7 @@ def test_a_batch_has_no_calls_in_flight():
 
 
 def test_inside_a_running_loop(items):
-    """As in a notebook, or in an async test. The loop has a thread of its own: a browser's test may hold the main one."""
+    """As in a notebook. The loop has a thread of its own: a test in a browser may hold the main one."""
 
     async def outer():
         return ask(open_judge(one), responses(items, 3))
