@@ -27,15 +27,18 @@ def compare(
 
     A is the baseline, B the candidate. B is measurably worse, a regression, where an attack that is in both runs fools
     it on more problems, or with fewer queries, with p < alpha (of duels: fresh search or the families held out in the
-    last round); or where its clean accuracy is lower, the interval of the difference wholly under zero; or, of two
+    last round); or where its clean accuracy is lower, a verdict that could not be read counted as wrong; or, of two
     collapses, where it collapsed or its score came loose from the truth and A's did not, within the steps that both
     were trained (one run each, so there is no test). Rates are compared by exact McNemar over the problems that both
-    runs share, by Fisher's exact test where they share none; queries by logrank, failures censored; all of these p
+    runs share, by Fisher's exact test where these are fewer than half of the smaller run's (with several seeds, by
+    permutation tests); queries by logrank, failures censored; accuracy by a permutation test by problem; all of these p
     values are corrected together (Holm). Budgets may differ: success then counts within the smaller one, with a caveat.
+    Where no attack counts in both runs, --fail-on-regression ends with 2 unless B is worse all the same.
 
     Example:
         hoodwink compare runs/before runs/after --fail-on-regression --to runs/compare.html
     """
+    from ..corpora.errors import UsageError
     from ..reports.comparing.compare import compare as call
     from ..reports.comparing.compare import write_page
     from ..reports.comparing.text import render_comparison
@@ -49,4 +52,9 @@ def compare(
         write(output(), render_comparison(found))
         if path is not None:
             print(f"page    {path}")
+    if fail_on_regression and not found.worse and not found.decided:
+        raise UsageError(
+            "it cannot be said whether B is worse: no attack that is in both runs counts in both; run both with the "
+            "same --attacks, or leave out --fail-on-regression"
+        )
     return 1 if fail_on_regression and found.worse else 0

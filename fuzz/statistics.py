@@ -19,6 +19,9 @@ Estimate = tuple[float, tuple[float, float]]
 #: Resamples of a bootstrap whose statistic is computed one by one.
 RESAMPLES = 1000
 
+#: Fewest problems that are resampled: a bootstrap of fewer is far too narrow.
+LEAST = 5
+
 T = TypeVar("T")
 
 
@@ -151,17 +154,20 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> float:
     return float(stats.pearsonr(first, second).statistic)
 
 
-def paired_p(before: Sequence[float], after: Sequence[float]) -> float:
-    """Exact p, two-sided, that a problem rises as often as it falls: McNemar's where all values are 0 or 1.
+def paired_p(before: Sequence[float], after: Sequence[float]) -> float | None:
+    """p, two-sided, that the same problems, in the same order, have the same mean before and after.
 
-    Values of the same problems in the same order. Problems that stay as they are say nothing; where all do, it is 1.
+    McNemar's exact test where all values are 0 or 1: problems that stay as they are say nothing, and where all do, it
+    is 1. Else, with shares of several seeds, a permutation test that swaps before and after problem by problem.
     """
+    if not all(value in (0, 1) for value in (*before, *after)):
+        return pooled_p([(value, 1) for value in before], [(value, 1) for value in after], paired=True)
     rises = sum(b > a for a, b in zip(before, after, strict=True))
     falls = sum(b < a for a, b in zip(before, after, strict=True))
     return float(stats.binomtest(rises, rises + falls).pvalue) if rises + falls else 1.0
 
 
-def unpaired_p(before: Sequence[float], after: Sequence[float]) -> float:
+def unpaired_p(before: Sequence[float], after: Sequence[float]) -> float | None:
     """p, two-sided, that two groups of problems have the same mean: Fisher's exact test where all values are 0 or 1.
 
     Else, with shares of several seeds, a permutation test of the difference in means.
@@ -169,9 +175,30 @@ def unpaired_p(before: Sequence[float], after: Sequence[float]) -> float:
     if all(value in (0, 1) for value in (*before, *after)):
         table = np.array([[sum(values), len(values) - sum(values)] for values in (before, after)])
         return float(stats.fisher_exact(table).pvalue)
+    return pooled_p([(value, 1) for value in before], [(value, 1) for value in after], paired=False)
+
+
+def pooled_p(
+    before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]], *, paired: bool
+) -> float | None:
+    """p, two-sided, of the difference between two shares that are pooled over problems; None where either is of none.
+
+    Of each problem, how many are true of how many. A permutation test by problem, exact where problems are few: paired
+    (the same problems in the same order) it swaps before and after, else it deals all problems to two groups anew.
+    """
+    if not all(sum(n for _, n in counts) for counts in (before, after)):
+        return None
+    counts = np.array([*before, *after], dtype=float)
+
+    def difference(x: Any, y: Any, axis: int) -> Any:
+        (a, of_a), (b, of_b) = ((counts[i, 0].sum(axis), counts[i, 1].sum(axis)) for i in (x, y))
+        with np.errstate(invalid="ignore", divide="ignore"):  # a group of problems that nothing was asked of
+            return np.nan_to_num(np.round(b / of_b - a / of_a, 12))  # rounded, so that ties are ties
+
     result = stats.permutation_test(
-        (np.asarray(before), np.asarray(after)),
-        lambda x, y, axis: np.mean(x, axis=axis) - np.mean(y, axis=axis),
+        (np.arange(len(before)), np.arange(len(before), len(counts))),
+        difference,
+        permutation_type="samples" if paired else "independent",
         vectorized=True,
         rng=np.random.default_rng(0),
     )
@@ -198,20 +225,23 @@ def bootstrap_difference(
 ) -> tuple[float, float] | None:
     """Interval of `statistic(after) - statistic(before)`, resampling problems; None where all resamples agree.
 
-    Paired, both lists hold the same problems in the same order, and the same ones are drawn of both.
+    Paired, both lists hold the same problems in the same order, and the same ones are drawn of both. Fewer than `LEAST`
+    are not resampled.
     """
-    if not before or not after:
+    if min(len(before), len(after)) < LEAST:
         return None
-    result = stats.bootstrap(
-        (np.arange(len(before)), np.arange(len(after))),
-        lambda i, j: statistic([after[k] for k in j]) - statistic([before[k] for k in i]),
-        n_resamples=RESAMPLES,
-        paired=paired,
-        vectorized=False,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # of a statistic that some resamples have not: NaN
+        result = stats.bootstrap(
+            (np.arange(len(before)), np.arange(len(after))),
+            lambda i, j: statistic([after[k] for k in j]) - statistic([before[k] for k in i]),
+            n_resamples=RESAMPLES,
+            paired=paired,
+            vectorized=False,
+            confidence_level=confidence,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        )
     low, high = map(float, result.confidence_interval)
     return None if math.isnan(low) or math.isnan(high) or low == high else (low, high)
 

@@ -30,6 +30,8 @@ def _worse(found: Comparison) -> str:
     better = f" It is better in this: {visible('; '.join(found.improvements))}." if found.improvements else ""
     if found.regressions:
         return f"Yes: {visible('; '.join(found.regressions))}.{better}"
+    if not found.decided:
+        return f"It cannot be said: no attack that is in both runs counts in both.{better}"
     if better:
         return f"No, it is better: {visible('; '.join(found.improvements))}."
     if found.kind == "collapse":
@@ -84,7 +86,7 @@ def _by_what(found: Comparison) -> str:
     parts = [f"{len(gone)} failure {_s('mode', len(gone))} of A {'is' if len(gone) == 1 else 'are'} gone"]
     parts += [f"{len(came)} of B {'is' if len(came) == 1 else 'are'} new", f"{stayed} in both"]
     largest = max(came, key=lambda mode: mode.after, default=None)
-    news = f"; the largest new one shares {quoted(largest.name, 40)}" if largest else ""
+    news = f"; the largest new one is of texts like {quoted(largest.name, 40)}" if largest else ""
     old = "" if found.old is None else f" Of A's {found.old.finds} finds, B has {found.old.again} again."
     return f"{', '.join(parts)}{news}.{old}"
 
@@ -95,9 +97,15 @@ def _s(word: str, count: int) -> str:
 
 def _clean(found: Comparison) -> str:
     accuracy, rejects = found.measures[0], next(m for m in found.measures if m.name.startswith("right"))
+    read = next(m for m in found.measures if m.name.startswith("verdicts"))
+    unread = (
+        ""
+        if read.before == read.after == 1
+        else (f"; verdicts that could be read {percent(read.before, 1)} and {percent(read.after, 1)}")
+    )
     return (
         f"Accuracy {percent(accuracy.before, 1)} in A and {percent(accuracy.after, 1)} in B ({between(accuracy, 1)}); "
-        f"right answers accepted {percent(rejects.before, 1)} and {percent(rejects.after, 1)}."
+        f"right answers accepted {percent(rejects.before, 1)} and {percent(rejects.after, 1)}{unread}."
     )
 
 
@@ -131,6 +139,8 @@ def _end(found: Comparison) -> str:
 def _to_do(found: Comparison) -> Answer:
     if found.regressions:
         what = "Do not put B in A's place before you know why: its own report shows what fools it."
+    elif not found.decided:
+        what = "Attack both judges with one attack in common; clean responses alone say nothing of what fools them."
     elif found.improvements:
         what = "On this evidence B may take A's place; what no attack found here is not proved to be absent."
     elif found.kind == "collapse":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from ...fuzz.archive import Specimen, diversity
 from ...fuzz.checks import PROBLEMS
 from ...fuzz.run import Run
-from ...fuzz.statistics import bootstrap_difference, difference_interval, wilson
+from ...fuzz.statistics import bootstrap_difference, difference_interval, pooled_p, wilson
 from ...fuzz.store import Store, verdict_key
 from ...judges.quality import Graded, auroc, known_responses, share
 from ..attack import summary as summaries
@@ -21,7 +21,7 @@ from ..reading import reading
 from ..text import percent, points
 from .compare import caveats, different_settings, side_of
 from .comparison import Better, Change, Comparison, Contest, ModeChange, OldFinds
-from .contests import contest, corrected, said
+from .contests import contest, corrected, p_text, said, shared
 
 #: What the clean responses of one problem are.
 Group = Sequence[Graded]
@@ -29,11 +29,13 @@ Group = Sequence[Graded]
 #: What is asked of a response; None where it is not asked.
 Flag = Callable[[Graded], bool | None]
 
-#: Shares of clean responses: name, which way is better, and of what.
+#: Shares of clean responses: name, which way is better, and of what. A verdict that could not be read is never correct;
+#: the first counts for a regression.
 RATES: tuple[tuple[str, Better, Flag], ...] = (
-    ("clean accuracy", "higher", lambda g: g.verdict.accepted == g.right),
-    ("right answers accepted", "higher", lambda g: g.verdict.accepted if g.right else None),
-    ("wrong answers accepted", "lower", lambda g: None if g.right else g.verdict.accepted),
+    ("clean accuracy", "higher", lambda g: g.verdict.parsed and g.verdict.accepted == g.right),
+    ("verdicts that could be read", "higher", lambda g: g.verdict.parsed),
+    ("right answers accepted", "higher", lambda g: g.verdict.accepted if g.verdict.parsed and g.right else None),
+    ("wrong answers accepted", "lower", lambda g: g.verdict.accepted if g.verdict.parsed and not g.right else None),
 )
 
 
@@ -51,8 +53,9 @@ def compare(a: Run, b: Run, *, alpha: float) -> Comparison:
     before, after = _read(a), _read(b)
     one, two = before.summary, after.summary
     budget = min(one.settings["budget"], two.settings["budget"])
-    measures = clean_changes(before.clean, after.clean, 1 - alpha)
-    contests = corrected(_contests(before, after, budget, alpha))
+    contests, measures = corrected(
+        _contests(before, after, budget, alpha), clean_changes(before.clean, after.clean, 1 - alpha)
+    )
     worse, better = verdicts(contests, measures, alpha)
     return Comparison(
         kind="attack",
@@ -86,8 +89,7 @@ def _clean(store: Store, judge: str) -> list[Group]:
     graded = [
         Graded(p, r, right, known[key].verdict) for (p, r, right), key in zip(asked, keys, strict=True) if key in known
     ]
-    read = [g for g in graded if g.verdict.parsed and g.clean]
-    return [list(group) for _, group in groupby(read, key=lambda g: g.problem.id)]
+    return [list(group) for _, group in groupby((g for g in graded if g.clean), key=lambda g: g.problem.id)]
 
 
 def _contests(before: Attacked, after: Attacked, budget: int, alpha: float) -> list[Contest]:
@@ -107,18 +109,23 @@ def _contests(before: Attacked, after: Attacked, budget: int, alpha: float) -> l
 
 
 def clean_changes(before: Sequence[Group], after: Sequence[Group], confidence: float) -> tuple[Change, ...]:
-    """Clean accuracy, AUROC, and what is accepted of right and of wrong responses, with intervals by problem."""
-    ids = [[group[0].problem.id for group in groups] for groups in (before, after)]
-    common = set(ids[0]) & set(ids[1])
-    paired = bool(common) and set(ids[0]) == set(ids[1])
+    """Clean accuracy, AUROC, what was read, and what is accepted of right and of wrong responses.
+
+    Intervals and the test are by problem; on the problems that both runs share, where these are enough.
+    """
+    groups_a, groups_b = ({group[0].problem.id: group for group in groups} for groups in (before, after))
+    common = shared(groups_a.keys(), groups_b.keys())
+    paired = bool(common)
     if paired:
-        place = {problem: i for i, problem in enumerate(ids[1])}
-        after = [after[place[problem]] for problem in ids[0]]
+        order = [problem for problem in groups_a if problem in common]
+        before, after = [groups_a[p] for p in order], [groups_b[p] for p in order]
     rates = [
         _rate_change(name, better, _flags(before, of), _flags(after, of), paired, confidence)
         for name, better, of in RATES
     ]
-    return rates[0], _auroc_change(before, after, paired, confidence), *rates[1:]
+    counts = [[(sum(flags), len(flags)) for flags in _flags(groups, RATES[0][2])] for groups in (before, after)]
+    accuracy = replace(rates[0], p=pooled_p(*counts, paired=paired))
+    return accuracy, _auroc_change(before, after, paired, confidence), *rates[1:]
 
 
 def _flags(groups: Sequence[Group], of: Flag) -> list[list[bool]]:
@@ -139,9 +146,11 @@ def _rate_change(
     a, b = share(pooled[0]), share(pooled[1])
     intervals = [wilson(sum(flags), len(flags), confidence) for flags in pooled]
     counts = [[(sum(group), len(group)) for group in groups] for groups in (before, after)]
-    between = bootstrap_difference(_pooled, *counts, paired=paired, confidence=confidence)
-    if between is None and a is not None and b is not None and intervals[0] and intervals[1]:
-        between = difference_interval((a, intervals[0]), (b, intervals[1]))  # nothing varies: a bootstrap has no width
+    between = None
+    if a is not None and b is not None and intervals[0] and intervals[1]:
+        between = bootstrap_difference(_pooled, *counts, paired=paired, confidence=confidence)
+        # Nothing varies, so that a bootstrap has no width, or there are too few problems to resample.
+        between = between or difference_interval((a, intervals[0]), (b, intervals[1]))
     return Change(name, a, b, intervals[0], intervals[1], between, better)
 
 
@@ -152,15 +161,22 @@ def _pooled(counts: Sequence[tuple[int, int]]) -> float:
 
 
 def _auroc_change(before: Sequence[Group], after: Sequence[Group], paired: bool, confidence: float) -> Change:
-    between = bootstrap_difference(_auroc, before, after, paired=paired, confidence=confidence)
-    a, b = (_auroc(groups) if groups else None for groups in (before, after))
+    a, b = _auroc(before), _auroc(after)
+    between = None
+    if a is not None and b is not None:
+        between = bootstrap_difference(
+            lambda groups: _known(_auroc(groups)), before, after, paired=paired, confidence=confidence
+        )
     return Change("AUROC", a, b, interval=between, better="higher", share=False)
 
 
-def _auroc(groups: Sequence[Group]) -> float:
-    graded = [g for group in groups for g in group]
-    found = auroc([g.verdict.margin for g in graded if g.right], [g.verdict.margin for g in graded if not g.right])
-    return float("nan") if found is None else found
+def _auroc(groups: Sequence[Group]) -> float | None:
+    read = [g for group in groups for g in group if g.verdict.parsed]
+    return auroc([g.verdict.margin for g in read if g.right], [g.verdict.margin for g in read if not g.right])
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def verdicts(
@@ -172,11 +188,10 @@ def verdicts(
         if each.gates and (way := each.differs(alpha)) is not None:
             found[way].append(said(each, alpha))
     for change in measures:
-        if change.name == "clean accuracy" and (change.worse or change.improved):
-            low, high = change.interval or (0.0, 0.0)
-            found["worse" if change.worse else "better"].append(
-                f"clean accuracy is {percent(change.after, 1)} in B and {percent(change.before, 1)} in A "
-                f"({points(change.difference, 1)}, from {points(low, 1).removesuffix(' points')} to {points(high, 1)})"
+        if (way := change.differs(alpha)) is not None:
+            found[way].append(
+                f"{change.name} is {percent(change.after, 1)} in B and {percent(change.before, 1)} in A "
+                f"({points(change.difference, 1)}, {p_text(change.p_holm)})"
             )
     return tuple(found["worse"]), tuple(found["better"])
 
@@ -197,15 +212,27 @@ def _caveats(a: RunSummary, b: RunSummary, contests: Sequence[Contest]) -> list[
             "the runs are on different problems: they are compared by tests for two groups, which see less than tests "
             "that look at each problem twice"
             if not any(each.paired for each in contests)
-            else "the runs share only some of their problems: only these are compared"
+            else "the runs share only some of their problems: attacks and clean responses are each compared on these "
+            "alone where they are at least half of the smaller run's, else as two groups"
         )
     counted = [set(summary.checks.rejected_baseline) for summary in (a, b)]
     dropped = len(counted[0] ^ counted[1])
     if a.settings["problems"] == b.settings["problems"] and dropped:
         said.append(
-            f"{dropped} problems count in one run only, since the other judge accepts their plain wrong answer "
-            "unattacked; they are left out of success rates"
+            f"{dropped} problems count in one run only, since the other judge does not reject their plain wrong answer "
+            "unattacked (it accepts it, or its verdict could not be read); they are left out of success rates"
         )
+    said += [
+        f"{percent(1 - summary.checks.quality.parsed, 1)} of {side}'s verdicts on known responses could not be read: "
+        "they count as wrong in clean accuracy, and no attack succeeds by one"
+        for side, summary in (("A", a), ("B", b))
+        if summary.checks.quality.parsed < 1
+    ]
+    said += [
+        f"{each.name} says nothing: none of its searches counts in one of the runs"
+        for each in contests
+        if each.asr_p is None
+    ]
     return said
 
 

@@ -49,10 +49,11 @@ def compare(a: str | Path | Run, b: str | Path | Run, *, alpha: float = 0.05) ->
 
     - an attack that is in both runs fools it on more problems, or with fewer queries, with p < `alpha` after Holm's
       correction for all these tests. Rates are compared by exact McNemar over shared problems, by Fisher's exact test
-      where the runs share none, queries by logrank. Of duels, the last rounds are what counts: fresh search, families
-      held out;
-    - or its clean accuracy is lower, the interval of the difference (confidence 1 - `alpha`, resampled by problem)
-      wholly under zero;
+      where the runs share fewer than half of those of the smaller, with several seeds by permutation tests, queries by
+      logrank. Of duels, the last rounds are what counts: fresh search, families held out;
+    - or its clean accuracy is lower, a verdict that could not be read counted as wrong, by a permutation test by
+      problem in the same correction (of duels, accuracy and the share that could be read, by Fisher's exact test over
+      responses);
     - or, of two collapses, it collapsed and A did not, or its score came loose from the truth and A's did not: one run
       each, which no test can weigh.
 

@@ -11,6 +11,7 @@ from ..duel.rates import Interval
 SCHEMA = "hoodwink.compare/1"
 
 Better = Literal["lower", "higher", "neither"]
+Way = Literal["worse", "better"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Change:
         interval: of the difference.
         better: which way is better.
         share: whether it is a share in [0, 1], shown in percent.
+        p: of the test that both are the same; None of what does not count for a regression.
+        p_holm: the same, corrected for all tests of the comparison that gate (Holm).
     """
 
     name: str
@@ -45,27 +48,19 @@ class Change:
     interval: Interval = None
     better: Better = "neither"
     share: bool = True
+    p: float | None = None
+    p_holm: float | None = None
 
     @property
     def difference(self) -> float | None:
         """B less A."""
         return None if self.before is None or self.after is None else self.after - self.before
 
-    @property
-    def worse(self) -> bool:
-        """Whether the interval of the difference lies wholly on the bad side of zero."""
-        if self.interval is None or self.better == "neither":
-            return False
-        low, high = self.interval
-        return low > 0 if self.better == "lower" else high < 0
-
-    @property
-    def improved(self) -> bool:
-        """Whether it lies wholly on the good side."""
-        if self.interval is None or self.better == "neither":
-            return False
-        low, high = self.interval
-        return high < 0 if self.better == "lower" else low > 0
+    def differs(self, alpha: float) -> Way | None:
+        """Which way B differs measurably from A in what counts for a regression."""
+        if self.p_holm is None or self.p_holm >= alpha or not self.difference:
+            return None
+        return "worse" if (self.difference > 0) == (self.better == "lower") else "better"
 
     def to_json(self) -> dict[str, Any]:
         """As an object."""
@@ -82,8 +77,8 @@ class Contest:
         problems: problems that the rates of A and of B are over.
         paired: whether these are the same problems.
         asr: attack success rate.
-        asr_p: that both are the same: exact McNemar over problems where paired; else Fisher's exact test (a permutation
-            test with several seeds).
+        asr_p: that both are the same: exact McNemar over problems where paired, else Fisher's exact test; with several
+            seeds, permutation tests.
         medians: queries within which half of the searches succeed, in A and in B; None where half never do.
         queries_p: logrank test that queries to success are the same, one a problem (the lower median of its seeds),
             failures censored; None where nothing says so.
@@ -109,7 +104,7 @@ class Contest:
     queries_holm: float | None = None
     gates: bool = True
 
-    def differs(self, alpha: float) -> Literal["worse", "better"] | None:
+    def differs(self, alpha: float) -> Way | None:
         """Which way B differs measurably from A, by how often it is fooled or else by how cheaply."""
         if self.asr_holm is not None and self.asr_holm < alpha and self.asr.difference:
             return "worse" if self.asr.difference > 0 else "better"
@@ -188,6 +183,11 @@ class Comparison:
         """Whether B is measurably worse than A: what `--fail-on-regression` looks at."""
         return bool(self.regressions)
 
+    @property
+    def decided(self) -> bool:
+        """Whether anything attacked both judges, without which not being worse says nothing."""
+        return self.kind == "collapse" or any(c.gates and c.asr_p is not None for c in self.contests)
+
     def to_json(self) -> dict[str, Any]:
         """The documented JSON of `hoodwink compare --json`."""
         return {
@@ -196,6 +196,7 @@ class Comparison:
             "alpha": self.alpha,
             "budget": self.budget,
             "regression": self.worse,
+            "decided": self.decided,
             "regressions": self.regressions,
             "improvements": self.improvements,
             "a": asdict(self.a),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from statistics import fmean
 
@@ -38,9 +38,8 @@ def contest(
 ) -> Contest:
     """Set what came of one search against what came of another, both within a budget."""
     a, b = _within(before, budget), _within(after, budget)
-    problems_a, problems_b = {problem for problem, _ in a}, {problem for problem, _ in b}
-    common = problems_a & problems_b
-    paired = bool(common) and len(common) >= SHARED * min(len(problems_a), len(problems_b))
+    common = shared({problem for problem, _ in a}, {problem for problem, _ in b})
+    paired = bool(common)
     if paired:
         a, b = ({cell: o for cell, o in outcomes.items() if cell[0] in common} for outcomes in (a, b))
     rates_a, rates_b = by_problem(successes(a)), by_problem(successes(b))
@@ -66,6 +65,12 @@ def contest(
     )
 
 
+def shared(before: Set[str], after: Set[str]) -> Set[str]:
+    """The problems to compare one by one; none where the runs share too few."""
+    common = before & after
+    return common if len(common) >= SHARED * min(len(before), len(after)) else set()
+
+
 def _within(outcomes: Outcomes, budget: int) -> Outcomes:
     """What would have come of the same searches, had they been ended at a budget."""
     return {
@@ -87,24 +92,26 @@ def _asr(before: Sequence[float], after: Sequence[float], paired: bool, confiden
     return Change("ASR", a, b, intervals[0], intervals[1], between, better="lower")
 
 
-def corrected(contests: Sequence[Contest]) -> tuple[Contest, ...]:
-    """The contests with p values corrected for all tests of those that gate; the others keep their own."""
-    tests = [
-        (i, kind) for i, c in enumerate(contests) if c.gates for kind in ("asr", "queries") if _p(c, kind) is not None
-    ]
-    adjusted = dict(zip(tests, holm([_p(contests[i], kind) or 0.0 for i, kind in tests]), strict=True))
-    return tuple(
-        replace(
-            c,
-            asr_holm=adjusted.get((i, "asr"), c.asr_p),
-            queries_holm=adjusted.get((i, "queries"), c.queries_p),
-        )
-        for i, c in enumerate(contests)
+def corrected(
+    contests: Sequence[Contest], measures: Sequence[Change] = ()
+) -> tuple[tuple[Contest, ...], tuple[Change, ...]]:
+    """Both with p values corrected for all tests that gate together; contests that do not gate keep their own."""
+    ps = {("asr", i): c.asr_p for i, c in enumerate(contests) if c.gates}
+    ps |= {("queries", i): c.queries_p for i, c in enumerate(contests) if c.gates}
+    ps |= {("measure", i): change.p for i, change in enumerate(measures)}
+    tests = {test: p for test, p in ps.items() if p is not None}
+    adjusted = dict(zip(tests, holm(list(tests.values())), strict=True))
+    return (
+        tuple(
+            replace(
+                c,
+                asr_holm=adjusted.get(("asr", i), c.asr_p),
+                queries_holm=adjusted.get(("queries", i), c.queries_p),
+            )
+            for i, c in enumerate(contests)
+        ),
+        tuple(replace(change, p_holm=adjusted.get(("measure", i))) for i, change in enumerate(measures)),
     )
-
-
-def _p(contest: Contest, kind: str) -> float | None:
-    return contest.asr_p if kind == "asr" else contest.queries_p
 
 
 def said(contest: Contest, alpha: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...fuzz.rounds import EVAL, HELD_OUT, folder_of
 from ...fuzz.run import Run
-from ...fuzz.statistics import difference_interval, wilson
+from ...fuzz.statistics import difference_interval, unpaired_p, wilson
 from ..duel import summary as duels
 from ..duel.rates import Outcomes, outcomes_of
 from ..duel.summary import DuelSummary, RoundSummary
@@ -19,10 +19,12 @@ def compare(a: Run, b: Run, *, alpha: float) -> Comparison:
     """The last judge of either duel by fresh search, families held out and clean responses; then each round."""
     one, two = duels.summarise(a), duels.summarise(b)
     budget = min(one.settings["budget"], two.settings["budget"])
-    contests = corrected(_contests(a, b, one, two, alpha))
-    measures = _measures(one.rounds[-1], two.rounds[-1], 1 - alpha)
+    contests, measures = corrected(
+        _contests(a, b, one, two, alpha), _measures(one.rounds[-1], two.rounds[-1], 1 - alpha)
+    )
     worse, better = verdicts(contests, measures, alpha)
-    finds = [[find for _, find in duel.finds] for duel in (one, two)]
+    finds = [[find for number, find in duel.finds if number == duel.rounds[-1].round] for duel in (one, two)]
+    same = one.rounds[-1].round == two.rounds[-1].round  # no two rounds share a problem
     holes = {(f["problem"], f["response"]) for f in finds[0]}
     return Comparison(
         kind="duel",
@@ -35,7 +37,7 @@ def compare(a: Run, b: Run, *, alpha: float) -> Comparison:
         measures=measures,
         contests=contests,
         modes=mode_changes(*finds),
-        old=OldFinds(len(holes), found_again(*finds), None, None),
+        old=OldFinds(len(holes), found_again(*finds), None, None) if same else None,
         regressions=worse,
         improvements=better,
     )
@@ -50,7 +52,7 @@ def _contests(a: Run, b: Run, one: DuelSummary, two: DuelSummary, alpha: float) 
     last_a, last_b = one.rounds[-1].round, two.rounds[-1].round
     found = [_round("fresh search", a, b, (last_a, last_b), EVAL, one, two, alpha, gates=True)]
     if all(folder_of(run.folder, n, HELD_OUT).is_dir() for run, n in ((a, last_a), (b, last_b))):
-        held = "families held out"
+        held = "search by families held out"
         found.append(_round(held, a, b, (last_a, last_b), HELD_OUT, one, two, alpha, gates=True))
     both = [r.round for r in one.rounds if r.round in {other.round for other in two.rounds}]
     if len(both) > 1 or last_a != last_b:
@@ -93,18 +95,13 @@ def _outcomes(run: Run, number: int, part: str) -> tuple[Outcomes, int]:
 
 
 def _measures(before: RoundSummary, after: RoundSummary, confidence: float) -> tuple[Change, ...]:
-    """Both last judges on clean responses (Wilson intervals over responses), and on what is old."""
-    rates = [r.quality.clean_accuracy for r in (before, after)]
-    intervals = [
-        None if rate is None else wilson(round(rate * r.quality.clean_items), r.quality.clean_items, confidence)
-        for rate, r in zip(rates, (before, after), strict=True)
-    ]
-    between = None
-    if rates[0] is not None and rates[1] is not None and intervals[0] is not None and intervals[1] is not None:
-        between = difference_interval((rates[0], intervals[0]), (rates[1], intervals[1]))
+    """Both last judges on clean responses (intervals and tests over responses), and on what is old."""
     q, p = before.quality, after.quality
+    accuracy = [(round((each.clean_accuracy or 0) * each.clean_items), each.clean_items) for each in (q, p)]
+    read = [(round(each.parsed * each.items), each.items) for each in (q, p)]
     return (
-        Change("clean accuracy", rates[0], rates[1], intervals[0], intervals[1], between, "higher"),
+        _tested("clean accuracy", *accuracy, confidence=confidence),
+        _tested("verdicts that could be read", *read, confidence=confidence),
         Change("AUROC", q.auroc, p.auroc, better="higher", share=False),
         Change("right answers accepted", q.right_accepted, p.right_accepted, better="higher"),
         Change("wrong answers accepted", q.wrong_accepted, p.wrong_accepted, better="lower"),
@@ -112,6 +109,16 @@ def _measures(before: RoundSummary, after: RoundSummary, confidence: float) -> t
         Change("edited copies accepted", before.variants.rate, after.variants.rate, better="lower"),
         Change("fixed strings pass", before.keys.rate, after.keys.rate, better="lower"),
     )
+
+
+def _tested(name: str, before: tuple[int, int], after: tuple[int, int], *, confidence: float) -> Change:
+    """A share of responses that counts for a regression where it falls: Newcombe's interval, Fisher's exact test."""
+    (a, ci_a), (b, ci_b) = ((k / n if n else None, wilson(k, n, confidence)) for k, n in (before, after))
+    if a is None or b is None or ci_a is None or ci_b is None:
+        return Change(name, a, b, ci_a, ci_b, better="higher")
+    values = [[1.0] * k + [0.0] * (n - k) for k, n in (before, after)]
+    between = difference_interval((a, ci_a), (b, ci_b))
+    return Change(name, a, b, ci_a, ci_b, between, "higher", p=unpaired_p(*values))
 
 
 def _caveats(a: DuelSummary, b: DuelSummary, contests: tuple[Contest, ...]) -> list[str]:
@@ -126,5 +133,5 @@ def _caveats(a: DuelSummary, b: DuelSummary, contests: tuple[Contest, ...]) -> l
     if a.settings["clean"] != b.settings["clean"]:
         said.append("clean responses are not the same in both duels")
     if len({x for c in contests for x in c.problems}) and min(contests[0].problems) == 0:
-        said.append("no problem of the last rounds counts in both: plain wrong answers are accepted unattacked")
+        said.append("no problem of the last rounds counts in both: plain wrong answers are not rejected unattacked")
     return said

@@ -32,6 +32,7 @@ def render(found: Comparison) -> str:
         measures=measures_table(found),
         modes=[(mode, fate(mode)) for mode in found.modes[:ROWS]],
         modes_more=max(0, len(found.modes) - ROWS),
+        confidence=f"{100 * (1 - found.alpha):g}",
     )
 
 

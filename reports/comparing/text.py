@@ -110,7 +110,7 @@ def fate(mode: ModeChange) -> str:
 
 
 def _modes(modes: tuple[ModeChange, ...]) -> Table:
-    table = Table("failure mode: what finds share", "finds of A", "of B", "")
+    table = Table("failure mode: texts like", "finds of A", "of B", "")
     for mode in modes[:SHOWN]:
         table.add_row(Text(quoted(mode.name, 60)), str(mode.before), str(mode.after), fate(mode))
     if len(modes) > SHOWN:

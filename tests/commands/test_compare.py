@@ -75,9 +75,31 @@ def test_the_help_says_what_a_regression_is(capsys: pytest.CaptureFixture[str]) 
     assert run(["compare", "--help"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "on more problems, or with fewer queries, with p < alpha" in out
-    assert "clean accuracy is lower, the interval of the difference wholly under zero" in out
+    assert "clean accuracy is lower, a verdict that could not be read counted as wrong" in out
+    assert "by Fisher's exact test where these are fewer than half of the smaller run's" in out
 
 
 def test_no_run_there(pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", pair[0], str(tmp_path / "none")]) == 2
     assert "no run in" in capsys.readouterr().err
+
+
+def test_the_gate_does_not_pass_where_no_attack_was_compared(
+    pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another attack on the very same judge, and one that is worse on clean responses: that is a regression."""
+
+    def made(name: str, judge: Callable[..., float]) -> str:
+        hoodwink.attack(judge, attacks=["none"], problems=12, budget=40, shrink_budget=10, out=tmp_path / name)
+        return str(tmp_path / name)
+
+    other = made("other", lambda reference, response: 0.9 if reference in response else 0.1)
+    assert run(["compare", pair[0], other]) == 0
+    assert "Is B worse than A? It cannot be said: no attack that is in both" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert run(["compare", pair[0], other, "--fail-on-regression"]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "it cannot be said whether B is worse: no attack that is in both runs counts in both" in errors
+    assert run(["compare", pair[0], made("never", lambda reference, response: 0.1), "--fail-on-regression"]) == 1

@@ -14,6 +14,7 @@ from hoodwink.fuzz.statistics import (
     logrank,
     median_queries,
     paired_p,
+    pooled_p,
     rate_interval,
     sooner,
     success_band,
@@ -163,13 +164,32 @@ def test_paired_p_is_mcnemars_exact_test() -> None:
         2 * (1 + 10 + 45) / 2**10
     )
     assert paired_p([1, 0], [1, 0]) == 1.0
-    assert paired_p([0.5, 0.5, 0.5], [1.0, 1.0, 1.0]) == pytest.approx(0.25), "shares of seeds: the sign test"
+    assert paired_p([0.5, 0.5, 0.5], [1.0, 1.0, 1.0]) == pytest.approx(0.25), (
+        "shares of seeds: all ways to swap three problems"
+    )
 
 
 def test_unpaired_p_is_fishers_exact_test_or_a_permutation_test() -> None:
     """Fisher's tea: three and one of four."""
     assert unpaired_p([1, 1, 1, 0], [0, 0, 0, 1]) == pytest.approx(34 / 70)
     assert unpaired_p([0.5, 1, 1], [0, 0, 0]) == pytest.approx(2 / 20), "one of the 20 ways to part six, and its mirror"
+
+
+def test_shares_of_several_seeds_are_compared_by_their_mean() -> None:
+    """More problems rise than fall, and the mean falls: no sign test, which would say p = 0.035."""
+    before, after = [0] * 17 + [1] * 6, [1 / 3] * 17 + [0] * 6
+    assert (paired_p(before, after) or 0) > 0.5
+    assert paired_p([0.5] * 8, [0.25] * 8) == pytest.approx(2 / 2**8)
+
+
+def test_pooled_shares_are_compared_by_problem() -> None:
+    """Of two problems nothing follows; of twelve that all fall, one way of 4096 and its mirror."""
+    assert pooled_p([(17, 17)] * 2, [(16, 17), (15, 17)], paired=True) == 0.5
+    assert pooled_p([(8, 8)] * 12, [(7, 8)] * 12, paired=True) == pytest.approx(2 / 2**12)
+    assert pooled_p([(8, 8)] * 3, [(7, 8)] * 3, paired=False) == pytest.approx(2 / 20)
+    assert pooled_p([(3, 4), (9, 9)], [(3, 4), (9, 9)], paired=True) == 1.0
+    assert pooled_p([(0, 0)], [(3, 4)], paired=False) is None
+    assert pooled_p([], [(3, 4)], paired=False) is None
 
 
 def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
@@ -197,3 +217,4 @@ def test_bootstrap_of_a_difference() -> None:
     assert apart[0] < 0 < apart[1], "the same numbers as two groups say less"
     assert bootstrap_difference(mean, [1.0, 1.0], [1.0, 1.0], paired=True) is None
     assert bootstrap_difference(mean, [], [1.0], paired=False) is None
+    assert bootstrap_difference(mean, before[:4], after[:4], paired=True) is None, "too few to resample"

@@ -103,7 +103,7 @@ def test_p_values_are_corrected_for_all_that_gate() -> None:
     strong = contest("a", none, every, budget=100, alpha=0.05)
     same = contest("b", every, every, budget=100, alpha=0.05)
     aside = contest("c", none, every, budget=100, alpha=0.05, gates=False)
-    one, two, three = corrected([strong, same, aside])
+    (one, two, three), _ = corrected([strong, same, aside])
     assert strong.asr_p == pytest.approx(2 * 0.5**8)
     assert one.asr_holm == pytest.approx(2 * 2 * 0.5**8), "the second smallest of three"
     assert one.queries_holm == pytest.approx(3 * (strong.queries_p or 0)), "the smallest of three"
@@ -118,24 +118,41 @@ def test_p_values_are_corrected_for_all_that_gate() -> None:
 def test_cheaper_is_worse_where_the_rate_is_the_same() -> None:
     names = [f"p{i}" for i in range(10)]
     a, b = searches(dict.fromkeys(names, 80)), searches(dict.fromkeys(names, 2))
-    (found,) = corrected([contest("auto", a, b, budget=100, alpha=0.05)])
+    (found,), _ = corrected([contest("auto", a, b, budget=100, alpha=0.05)])
     assert found.asr.difference == 0
     assert found.differs(0.05) == "worse"
     assert said(found, 0.05) == "auto fools B with fewer queries than A (median 2 against 80, p < 0.001)"
-    (back,) = corrected([contest("auto", b, a, budget=100, alpha=0.05)])
+    (back,), _ = corrected([contest("auto", b, a, budget=100, alpha=0.05)])
     assert back.differs(0.05) == "better"
     assert said(back, 0.05) == "auto fools B with more queries than A (median 80 against 2, p < 0.001)"
 
 
-def test_an_interval_decides_of_clean_accuracy_alone() -> None:
-    lower = Change("clean accuracy", 0.99, 0.9, interval=(-0.12, -0.05), better="higher")
-    assert verdicts([], [lower], 0.05) == (
-        ("clean accuracy is 90.0% in B and 99.0% in A (−9.0 points, from −12.0 to −5.0 points)",),
+def test_several_seeds_are_told_apart_by_their_mean() -> None:
+    """17 problems rise by a third and 6 fall wholly: more rise, and the mean falls a little."""
+    a = {(f"p{i}", seed): Outcome(5 if i >= 17 else None, 100) for i in range(23) for seed in range(3)}
+    b = {(f"p{i}", seed): Outcome(5 if i < 17 and not seed else None, 100) for i in range(23) for seed in range(3)}
+    (found,), _ = corrected([contest("auto", a, b, budget=100, alpha=0.05)])
+    assert found.asr.difference == pytest.approx(-1 / 69)
+    assert (found.asr_p or 0) > 0.5
+    assert found.asr_holm is not None
+    assert found.asr_holm > 0.5
+
+
+def test_a_corrected_p_decides_of_clean_accuracy_alone() -> None:
+    lower = Change("clean accuracy", 0.99, 0.9, interval=(-0.12, -0.05), better="higher", p=0.02)
+    one, two = corrected([], [lower, replace(lower, p=None)])[1]
+    assert (one.p_holm, two.p_holm) == (0.02, None)
+    assert verdicts([], [one, two], 0.05) == (
+        ("clean accuracy is 90.0% in B and 99.0% in A (−9.0 points, p = 0.020)",),
         (),
     )
-    assert verdicts([], [replace(lower, interval=(-0.12, 0.001))], 0.05) == ((), ())
-    assert verdicts([], [replace(lower, name="wrong answers accepted")], 0.05) == ((), ())
-    higher = replace(lower, before=0.9, after=0.99, interval=(0.05, 0.12))
+    names = [f"p{i}" for i in range(8)]
+    strong = contest("a", searches(dict.fromkeys(names)), searches(dict.fromkeys(names, 3)), budget=100, alpha=0.05)
+    together = corrected([strong], [replace(lower, p=0.03)])
+    assert together[1][0].p_holm == pytest.approx(0.03), "the largest of three"
+    assert together[0][0].asr_holm == pytest.approx(2 * (strong.asr_p or 0)), "the second of three"
+    assert verdicts([], corrected([], [replace(lower, p=0.051)])[1], 0.05) == ((), ())
+    higher = replace(one, before=0.9, after=0.99, interval=(0.05, 0.12))
     assert verdicts([], [higher], 0.05)[0] == ()
     assert verdicts([], [higher], 0.05)[1][0].startswith("clean accuracy is 99.0% in B and 90.0% in A (+9.0 points")
 
@@ -212,11 +229,11 @@ def test_a_judge_that_is_fooled_more_often_is_worse(runs: dict[str, Run]) -> Non
     found = compare(runs["strict"], runs["lenient"])
     assert (found.kind, found.budget, found.worse) == ("attack", 20, True)
     name = found.contests[0].name
-    assert found.regressions == (f"{name} fools B on 100% of problems and A on 0% (+100 points, p < 0.001)",)
+    assert found.regressions == (f"{name} fools B on 100% of problems and A on 0% (+100 points, p = 0.001)",)
     first, second = found.contests
     assert (first.paired, first.problems, first.medians) == (True, (12, 12), (None, 2))
     assert first.asr_p == pytest.approx(2 * 0.5**12)
-    assert first.asr_holm == pytest.approx(2 * 2 * 0.5**12), "the second smallest of three tests"
+    assert first.asr_holm == pytest.approx(3 * 2 * 0.5**12), "the second smallest of four tests"
     assert second.asr_p == 1.0
     assert second.queries_p is None
     assert found.improvements == ()
@@ -243,14 +260,18 @@ def test_clean_responses_are_those_of_the_check(runs: dict[str, Run]) -> None:
 
 def test_a_judge_that_rejects_right_answers_is_worse(runs: dict[str, Run]) -> None:
     found = compare(runs["strict"], runs["grumpy"])
-    accuracy, auroc, right, wrong = found.measures
+    accuracy, auroc, read, right, wrong = found.measures
     qualities = [hoodwink.summarise(runs[name]).checks.quality for name in ("strict", "grumpy")]
     assert (accuracy.before, accuracy.after) == tuple(q.clean_accuracy for q in qualities)
     assert (right.before, right.after) == tuple(q.right_accepted for q in qualities)
     low, high = accuracy.interval or (0, 0)
     assert low < (accuracy.difference or 0) < high < 0
-    assert accuracy.worse
-    assert (auroc.worse, right.worse, wrong.worse) == (True, True, False)
+    assert (read.before, read.after) == (1.0, 1.0)
+    assert accuracy.differs(0.05) == "worse"
+    assert [m.p for m in found.measures[1:]] == [None] * 4, "nothing else counts"
+    assert (auroc.interval or (0, 0))[1] < 0
+    assert (right.interval or (0, 0))[1] < 0
+    assert wrong.difference == 0
     assert len(found.regressions) == 1
     said = f"clean accuracy is {100 * (accuracy.after or 0):.1f}% in B and {100 * (accuracy.before or 0):.1f}% in A ("
     assert found.regressions[0].startswith(said)
@@ -286,9 +307,52 @@ def test_no_attack_in_both(runs: dict[str, Run], tmp_path: Path) -> None:
     found = compare(runs["lenient"], other)
     assert found.contests == ()
     assert any(c.startswith("no attack is in both runs") for c in found.caveats)
-    assert answers(found)[0].text == "Not measurably."
+    assert not found.decided
+    assert answers(found)[0].text == "It cannot be said: no attack that is in both runs counts in both."
+    assert answers(found)[-1].text.startswith("Attack both judges with one attack in common;")
     assert "<svg" not in render(found)
     printed(found)
+
+
+def silent(reference: str, response: str) -> float | None:
+    """Cannot be read at all."""
+    return None
+
+
+def shy(reference: str, response: str) -> float | None:
+    """Right about right answers, and cannot be read on any other."""
+    return 0.9 if strict(reference, response) == 0.9 else None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("judge", "accuracy"), [(silent, "0.0%"), (shy, "[0-9.]+%")])
+def test_a_judge_that_cannot_be_read_is_worse(runs: dict[str, Run], tmp_path: Path, judge: Any, accuracy: str) -> None:
+    found = compare(runs["lenient"], attack(judge, tmp_path / "unread"))
+    assert found.worse
+    assert re.match(rf"clean accuracy is {accuracy} in B and [0-9.]+% in A \(", found.regressions[-1])
+    assert any(
+        re.match(r"[0-9.]+% of B's verdicts on known responses could not be read: they", c) for c in found.caveats
+    )
+    auroc = {m.name: m for m in found.measures}["AUROC"]
+    assert (auroc.after, auroc.interval) == (None, None)
+    json.dumps(found.to_json(), allow_nan=False)
+    for shown in (printed(found), render(found)):
+        assert "nan" not in shown
+        assert "verdicts that could be read" in shown
+    assert answers(found)[0].text.startswith("Yes: clean accuracy is ")
+    baselines = [c for c in found.caveats if "count in one run only" in c]
+    assert all("accepts it, or its verdict could not be read" in c for c in baselines)
+
+
+def test_clean_responses_are_compared_on_shared_problems(runs: dict[str, Run], tmp_path: Path) -> None:
+    """Of 12 and of 5 problems, the five that both have: on these, the same judge says the same."""
+    fewer = attack(grumpy, tmp_path / "fewer", problems=5)
+    found = compare(runs["grumpy"], fewer)
+    assert found.contests[0].problems == (5, 5)
+    assert [m.difference for m in found.measures] == [0.0] * 5
+    assert any(
+        c.startswith("the runs share only some of their problems: attacks and clean resp") for c in found.caveats
+    )
 
 
 def test_alpha_is_the_level_of_all_of_it(runs: dict[str, Run]) -> None:
@@ -310,13 +374,14 @@ def test_the_text_and_the_page_say_what_the_comparison_holds(runs: dict[str, Run
     assert "+100 (" in text
     assert page.count("<svg ") == 2
     assert page.count("<h1>") == 1
+    assert page.count("<table>") == page.count("<table><caption")
 
 
 def test_the_json_is_as_documented(runs: dict[str, Run]) -> None:
     data = json.loads(json.dumps(compare(runs["strict"], runs["lenient"]).to_json()))
     assert list(data) == [
-        "schema", "kind", "alpha", "budget", "regression", "regressions", "improvements", "a", "b", "settings",
-        "caveats", "measures", "contests", "modes", "old_finds", "courses",
+        "schema", "kind", "alpha", "budget", "regression", "decided", "regressions", "improvements", "a", "b",
+        "settings", "caveats", "measures", "contests", "modes", "old_finds", "courses",
     ]  # fmt: skip
     assert (data["schema"], data["regression"]) == ("hoodwink.compare/1", True)
     assert data["contests"][0]["asr"]["difference"] == 1.0
@@ -384,7 +449,7 @@ def duels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
 def test_duels_are_compared_by_their_last_rounds(duels: tuple[Run, Run]) -> None:
     found = compare(*duels)
     assert found.kind == "duel"
-    assert [c.name for c in found.contests if c.gates] == ["fresh search", "families held out"]
+    assert [c.name for c in found.contests if c.gates] == ["fresh search", "search by families held out"]
     assert [c.name for c in found.contests if not c.gates] == ["round 1", "round 2"]
     fresh, first = found.contests[0], found.contests[2]
     one, two = (hoodwink.summarise(run) for run in duels)
@@ -396,8 +461,9 @@ def test_duels_are_compared_by_their_last_rounds(duels: tuple[Run, Run]) -> None
     assert found.regressions[0].startswith("fresh search fools B on 100% of problems and A on 0% (+100 points, p ")
     assert any(c.startswith("the last round of A is 3 and that of B 2") for c in found.caveats)
     assert ("recipe.name", "replay", "keys") in found.settings
-    assert found.old is not None
-    assert found.old.again >= 8, "the finds of the first round"
+    assert sum(mode.before for mode in found.modes) == one.rounds[-1].finds, "the finds of the last rounds alone"
+    assert sum(mode.after for mode in found.modes) == two.rounds[-1].finds
+    assert found.old is None, "no two rounds share a problem"
     assert "recipe keys" in printed(found)
     assert "which are of the last rounds and count" in render(found)
 
