@@ -89,6 +89,7 @@ class Duel:
 
     def run(self) -> None:
         """Fight all rounds, then show older judges what was found later."""
+        self.store.put("planned", self.plan.rounds)  # not part of the identity: a duel may be taken further
         self.store.put("ended", None)
         self.store.put("complete", False)  # a finished duel that is taken further is not finished for a while
         done = {r.number for r in self.rounds.all()}

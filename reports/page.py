@@ -66,8 +66,8 @@ def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def shown(text: str, limit: int = LONGEST) -> str:
-    """A text of a judge, a model or a file as a page shows it."""
+def shown(text: str, limit: int | None = LONGEST) -> str:
+    """A text of a judge, a model or a file as a page shows it; None for a command, which is of no use when cut."""
     return visible(text, limit)
 
 

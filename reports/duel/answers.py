@@ -15,11 +15,8 @@ from .summary import DuelSummary, RoundSummary
 #: p of the logrank test below which queries to success are said to differ.
 SIGNIFICANT = 0.05
 
-#: How far clean accuracy may fall, and how many more right answers may be rejected, before that is a price.
+#: How far clean accuracy may fall, and how many more responses may be misjudged, before that is a price.
 PRICE = 0.015
-
-#: Characters of a command that are shown.
-LONGEST = 400
 
 #: The share of old finds up to which they count as forgotten.
 FORGOTTEN = 0.05
@@ -47,15 +44,35 @@ def queries(median: int | None) -> str:
     return "not reached" if median is None else str(median)
 
 
-def costs(first: RoundSummary, last: RoundSummary) -> bool:
-    """Whether the newest judge is worse on clean responses than the first."""
-    accuracy = (first.quality.clean_accuracy or 0) - (last.quality.clean_accuracy or 0)
-    return max(accuracy, (last.over_rejection or 0) - (first.over_rejection or 0)) > PRICE
+def price(first: RoundSummary, last: RoundSummary) -> str:
+    """In what the newest judge is worse on clean responses than the first; empty where it is not."""
+    a, b = first.quality, last.quality
+    moved = (
+        ("clean accuracy falls", a.clean_accuracy, b.clean_accuracy, -1),
+        ("right answers rejected rise", first.over_rejection, last.over_rejection, 1),
+        ("wrong answers accepted rise", a.wrong_accepted, b.wrong_accepted, 1),
+        ("verdicts that can be read fall", a.parsed, b.parsed, -1),
+    )
+    return ", ".join(
+        f"{what} from {percent(before, 1)} to {percent(after, 1)}"
+        for what, before, after, bad in moved
+        if before is not None and after is not None and bad * (after - before) > PRICE
+    )
 
 
 def _broken(first: RoundSummary, last: RoundSummary) -> str:
     if first.adaptive.rate is None or last.adaptive.rate is None:
-        return "Unknown: no problem counts, since the judge accepts plain wrong answers unattacked."
+        return "Unknown: no problem counts, since the judge does not reject plain wrong answers unattacked."
+    if last.held_out.rate and not last.adaptive.rate:
+        if first is last:
+            return (
+                f"Yes: families of attacks held out fool the judge on {share(last.held_out)} of problems, fresh search "
+                f"on {share(last.adaptive)}."
+            )
+        return (
+            f"Yes: families of attacks never trained on fool {_newest(last)} on {share(last.held_out)} of problems; "
+            f"fresh search fools the first judge on {share(first.adaptive)} and the newest on {share(last.adaptive)}."
+        )
     if first is last:
         yes = "Yes: fresh" if first.adaptive.rate else "Fresh"
         return f"{yes} search fools the judge on {share(first.adaptive)} of problems."
@@ -105,7 +122,7 @@ def _looks(r: RoundSummary) -> str:
     kinds = sorted(((count, kind) for kind, count in r.kinds.items() if count), reverse=True)
     parts = ", ".join(f"{count} {visible(kind)}" for count, kind in kinds)
     mode = r.diversity.modes[0]
-    alike = f"{mode.finds} of them have {quoted(mode.name, 40)} in common" if mode.finds > 1 else "no two are alike"
+    alike = f"{mode.finds} of them are texts like {quoted(mode.name, 40)}" if mode.finds > 1 else "no two are alike"
     return f"In round {r.round}, {r.finds} {'find' if r.finds == 1 else 'finds'} ({parts}); {alike}."
 
 
@@ -113,9 +130,8 @@ def _hardening(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> st
     if first is last:
         return "Not asked: a duel of one round retrains nothing."
     verdict = _verdict(duel, first, last)
-    if costs(first, last):
-        before, after = percent(first.over_rejection, 1), percent(last.over_rejection, 1)
-        verdict += f" It also costs: {after} of right answers are rejected ({before} before)."
+    if cost := price(first, last):
+        verdict += f" It also costs: {cost}."
     return verdict
 
 
@@ -123,9 +139,18 @@ def _verdict(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> str:
     """What became of fresh search; that it finds nothing within a budget is no proof that nothing is there."""
     if first.adaptive.rate is None or last.adaptive.rate is None:
         return "Unknown, as no problem counts."
+    families = f"families never trained on fool the newest judge on {share(last.held_out)} of problems"
     if not first.adaptive.rate:
-        return "There was nothing to mend: fresh search fooled the first judge nowhere."
+        nothing = "There was nothing to mend: fresh search fooled the first judge nowhere"
+        if last.adaptive.rate:
+            return f"{nothing}, and fools the newest on {share(last.adaptive)} of problems."
+        return f"{nothing}; but {families}." if last.held_out.rate else f"{nothing}."
     old = f"the newest judge accepts {share(last.stale)} of earlier finds"
+    if not last.adaptive.rate and last.held_out.rate:
+        return (
+            f"In part: within {duel.settings['budget']} queries fresh search finds nothing any more, and {old}, but "
+            f"{families}."
+        )
     if not last.adaptive.rate:
         return f"Within {duel.settings['budget']} queries, yes: fresh search finds nothing any more, and {old}."
     still = f"fresh search still fools it on {percent(last.adaptive.rate)} of problems"
@@ -173,24 +198,29 @@ def _price(first: RoundSummary, last: RoundSummary) -> str:
     if before.clean_accuracy is None or after.clean_accuracy is None:
         return "What hardening cost on clean responses could not be measured."
     return (
-        f"Hardening cost {'' if costs(first, last) else 'next to nothing '}on clean responses: accuracy "
+        f"Hardening cost {'' if price(first, last) else 'next to nothing '}on clean responses: accuracy "
         f"{percent(before.clean_accuracy, 1)} before, {percent(after.clean_accuracy, 1)} after; right answers rejected "
         f"{percent(first.over_rejection, 1)} before, {percent(last.over_rejection, 1)} after."
     )
 
 
 def _to_do(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> str:
-    budget, rate = duel.settings["budget"], last.adaptive.rate
+    budget = duel.settings["budget"]
+    if last.adaptive.rate is None:
+        return "Mend the judge before it is attacked: it does not reject plain wrong answers, so no problem counts."
     if first is last:
-        if not rate:
+        if not _fooled(last):
             return f"Search harder before you trust it (a budget over {budget}, other seeds): no find is no proof."
         return "Retrain it on what fools it (--rounds 2 or more), and do not pay out on its score alone until then."
-    if costs(first, last):
-        return (
-            f"Do not deploy the newest judge as it is: it rejects {percent(last.over_rejection, 1)} of right answers. "
-            "Use a recipe that replays clean responses, such as replay."
+    if cost := price(first, last):
+        clean = duel.settings["recipe"].get("clean")
+        better = (
+            f"Replay the clean responses of more than {clean} problems (--clean), or train less (--epochs, --lr)."
+            if clean
+            else "Use a recipe that replays clean responses, such as replay."
         )
-    if rate:
+        return f"Do not deploy the newest judge as it is: {cost}. {better}"
+    if _fooled(last):
         return (
             "Do not rely on the newest judge alone where answers are optimised against its score: go on with more "
             "rounds, or let all judges decide together, and attack that afresh."
@@ -202,11 +232,16 @@ def _to_do(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> str:
     )
 
 
+def _fooled(r: RoundSummary) -> bool:
+    """Whether anything fools a judge, of fresh search and the families held out."""
+    return bool(r.adaptive.rate or r.held_out.rate)
+
+
 def _command(duel: DuelSummary, last: RoundSummary) -> str:
     """The attack that the advice asks for; none where the judges have no name on the command line."""
     named = duel.settings["judge"].partition(":")[0] in JUDGES and ":adapter=" in last.judge
-    if last.round == 1 or not named or costs(duel.rounds[0], last):
+    if last.round == 1 or not named or last.adaptive.rate is None or price(duel.rounds[0], last):
         return ""
-    judge = f"ensemble:{duel.folder}" if last.adaptive.rate else last.judge
+    judge = f"ensemble:{duel.folder}" if _fooled(last) else last.judge
     options = {"judge": judge, "corpus": duel.settings["corpus"], "budget": 4 * duel.settings["budget"]}
-    return visible(shlex.join(["hoodwink", "attack", *option_words(options)]), LONGEST)
+    return visible(shlex.join(["hoodwink", "attack", *option_words(options)]))

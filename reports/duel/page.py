@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
+
+from markupsafe import Markup
 
 from ...corpora.corpus import CORPORA
 from ...fuzz.attacks import ATTACKS
@@ -12,7 +15,7 @@ from ...fuzz.kinds import KINDS
 from ...judges.hardening import RECIPES, changed
 from ...judges.judge import JUDGES
 from ..answers import Figure
-from ..page import page
+from ..page import fragment, page
 from ..reproduce import constraint_words, has_names, option_words
 from ..text import percent
 from .answers import answers, details, share
@@ -24,13 +27,12 @@ NUMBERS = (
     "problems", "train_problems", "seeds", "held_out_problems", "budget", "held_out_budget", "shrink_budget",
 )  # fmt: skip
 
-#: Finds shown of each round; all are in its run's own report and finds.jsonl.
-GALLERY = 8
+#: Finds shown of each round, and the bytes that those of all rounds may take; all are in its run's own report.
+GALLERY, GALLERY_BYTES = 8, 1_000_000
 
 
 def render(duel: DuelSummary) -> str:
     """The page of a duel."""
-    shown = {r.round: [find for number, find in duel.finds if number == r.round][:GALLERY] for r in duel.rounds}
     return page(
         "duel.html.jinja",
         title=f"duel with {duel.settings['judge']}",
@@ -42,10 +44,18 @@ def render(duel: DuelSummary) -> str:
         curves=curves_figure(duel),
         clean=clean_table(duel),
         looks=looks_table(duel),
-        gallery=shown,
+        gallery={r.round: _gallery(duel, r.round) for r in duel.rounds},
         last_with_finds=max((r.round for r in duel.rounds if r.finds), default=0),
         command=command(duel),
     )
+
+
+def _gallery(duel: DuelSummary, number: int) -> list[Markup]:
+    """The first finds of a round, as many as fit into its part of the page."""
+    finds = [find for found, find in duel.finds if found == number][:GALLERY]
+    cards = [fragment("duel_find.html.jinja", f=find) for find in finds]
+    ends = accumulate(len(card.encode()) for card in cards)
+    return [card for card, end in zip(cards, ends, strict=True) if end <= GALLERY_BYTES // len(duel.rounds)]
 
 
 def clean_table(duel: DuelSummary) -> Figure:
@@ -96,7 +106,7 @@ def command(duel: DuelSummary) -> str | None:
     if changed(RECIPES[recipe["name"]], **given).to_json() != recipe:
         return None
     options = {"judge": settings["judge"], "corpus": settings["corpus"]}
-    options |= {"rounds": len(duel.rounds), "recipe": recipe["name"]}
+    options |= {"rounds": duel.planned, "recipe": recipe["name"]}
     options |= {name: ",".join(settings[name]) for name in ("attacks", "train_attacks", "held_out")}
     options |= {name: settings[name] for name in NUMBERS} | {**given, "lr": f"{training['lr']:g}"}
     options |= {name: settings[name] for name in ("seed", "goal")}

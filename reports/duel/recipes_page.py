@@ -10,7 +10,7 @@ from ..charts import COLOURS, WIDTH, data, svg
 from ..escape import visible
 from ..page import SHORT, page, shown
 from ..text import percent
-from .answers import by_what, costs, queries, share
+from .answers import by_what, price, queries, share
 from .rates import Rate
 from .recipes import RecipesSummary, best_recipe, headline
 from .summary import DuelSummary, RoundSummary
@@ -78,9 +78,8 @@ def _what(summary: RecipesSummary, best: str) -> str:
 
 def _to_do(summary: RecipesSummary, best: str | None) -> str:
     hardened = _hardened(summary)
-    dear = [name for name, (first, last) in hardened.items() if costs(first, last)]
-    rejected = [f"{visible(n, 40)} ({percent(hardened[n][1].over_rejection, 1)} rejected)" for n in dear]
-    avoid = f" Avoid what costs right answers: {', '.join(rejected)}." if dear else ""
+    dear = {name: cost for name, (first, last) in hardened.items() if (cost := price(first, last))}
+    avoid = f" Avoid what costs: {'; '.join(f'{visible(n, 40)} ({cost})' for n, cost in dear.items())}." if dear else ""
     if best is None or best not in hardened or best in dear:
         return f"Let the comparison run on, with more rounds and problems, before you choose a recipe.{avoid}"
     return (

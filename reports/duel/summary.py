@@ -137,7 +137,7 @@ class RoundSummary:
 
 @dataclass(frozen=True, slots=True)
 class DuelSummary:
-    """A whole duel; `ended` says why it ended before its last round, if it did.
+    """A whole duel; `ended` says why it ended before its last round, if it did, and `planned` how many were asked for.
 
     `matrix[i][j]`: the finds of the i-th round on the judge of the j-th.
     """
@@ -150,6 +150,7 @@ class DuelSummary:
     rounds: tuple[RoundSummary, ...]
     matrix: tuple[tuple[Rate, ...], ...]
     finds: tuple[tuple[int, dict[str, Any]], ...]
+    planned: int
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON of `hoodwink show --json`."""
@@ -208,6 +209,7 @@ def _summarise(run: Run, store: Store) -> DuelSummary:
         rounds=tuple(_round(rounds, fought, place, config["identity"]["budget"]) for place in range(len(fought))),
         matrix=tuple(tuple(_cell(rounds, finder, judge) for judge in fought) for finder in fought),
         finds=tuple((f.record.number, find) for f in fought for find in f.finds),
+        planned=store.get("planned") or len(fought),  # older versions did not keep it
     )
 
 

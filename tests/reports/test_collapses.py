@@ -121,6 +121,14 @@ def test_text_holds_the_curve_and_is_safe(summary: CollapseSummary, hostile: Col
     assert not {c for c in printed(hostile) if c != "\n" and unicodedata.category(c) in ("Cc", "Cf")}
 
 
+def test_every_answer_has_a_heading_and_every_table_a_caption(collapsed: CollapseSummary) -> None:
+    page = render(collapsed)
+    articles = re.findall(r"<article.*?</article>", page, re.DOTALL)
+    assert articles
+    assert all(re.search(r"<h3>\d+: step \d+</h3>", article) for article in articles)
+    assert page.count("<table>") == page.count("<table><caption")
+
+
 def test_page_says_what_the_summary_says(collapsed: CollapseSummary) -> None:
     page = render(collapsed)
     said = answers(collapsed)

@@ -178,6 +178,7 @@ def test_the_text_fits_a_file_of_120_columns(summary: DuelSummary) -> None:
 
 
 def test_answers_say_what_happened(summary: DuelSummary) -> None:
+    summary = with_last(summary, held_out=Rate(0.0, (0.0, 0.66), 2))
     said = answers(summary)
     first, last = summary.rounds[0], summary.rounds[-1]
     assert [answer.question for answer in said] == list(QUESTIONS)
@@ -190,8 +191,8 @@ def test_answers_say_what_happened(summary: DuelSummary) -> None:
         "60 queries (logrank test, p = 0.007)."
     )
     assert said[2].text == (
-        "In round 1, 4 finds (4 nonsense); 2 of them have 'respuesta' in common. In round 2, 4 finds (4 nonsense); 4 "
-        "of them have 'zebra' in common. Round 3 has no finds."
+        "In round 1, 4 finds (4 nonsense); 2 of them are texts like 'respuesta'. In round 2, 4 finds (4 nonsense); 4 "
+        "of them are texts like 'zebra'. Round 3 has no finds."
     )
     assert said[3].text == (
         "Within 60 queries, yes: fresh search finds nothing any more, and the newest judge accepts "
@@ -241,19 +242,106 @@ def test_answers_follow_the_numbers(summary: DuelSummary) -> None:
     assert "Do not rely on the newest judge alone" in said(adaptive=half)
     worse = replace(summary.rounds[-1].quality, clean_accuracy=0.9, right_accepted=0.8)
     assert "Hardening cost on clean responses: accuracy 100.0% before, 90.0% after" in said(quality=worse)
-    assert "It also costs: 20.0% of right answers are rejected (0.0% before)." in said(quality=worse)
-    assert "Do not deploy the newest judge as it is: it rejects 20.0% of right answers." in said(quality=worse)
+    cost = "clean accuracy falls from 100.0% to 90.0%, right answers rejected rise from 0.0% to 20.0%."
+    assert f"It also costs: {cost}" in said(quality=worse)
+    assert (
+        f"Do not deploy the newest judge as it is: {cost} Replay the clean responses of more than 40 problems (--c"
+        in (said(quality=worse))
+    )
+    lax = replace(summary.rounds[-1].quality, clean_accuracy=0.95, wrong_accepted=0.1)
+    assert (
+        "It also costs: clean accuracy falls from 100.0% to 95.0%, wrong answers accepted rise from 0.0% to 10.0%."
+        in (said(quality=lax))
+    )
+    mute = replace(lax, clean_accuracy=None, right_accepted=None, wrong_accepted=None, parsed=0.0)
+    assert "as it is: verdicts that can be read fall from 100.0% to 0.0%." in said(quality=mute)
     unknown = replace(worse, clean_accuracy=None)
     assert "What hardening cost on clean responses could not be measured." in said(quality=unknown)
     none = Rate(None, None, 0)
     assert "never trained on" not in said(held_out=none)
     assert "Unknown: no problem counts" in said(adaptive=none)
+    assert "Mend the judge before it is attacked" in said(adaptive=none)
+
+
+def test_families_held_out_count_as_fresh_search_does(summary: DuelSummary, single_duel: Run) -> None:
+    """Fresh search finds nothing on the newest judge, and families that were never trained on fool it everywhere."""
+    held = Rate(1.0, (0.8, 1.0), 14)
+    broken, _, _, hardening, to_do = answers(with_last(summary, held_out=held))
+    first = share(summary.rounds[0].adaptive)
+    assert broken.text == (
+        "Yes: families of attacks never trained on fool the newest, hardened 2 times, on 100% (80–100%) of problems; "
+        f"fresh search fools the first judge on {first} and the newest on {share(summary.rounds[-1].adaptive)}."
+    )
+    assert hardening.text.startswith(
+        "In part: within 60 queries fresh search finds nothing any more, and the newest ju"
+    )
+    assert hardening.text.endswith("but families never trained on fool the newest judge on 100% (80–100%) of problems.")
+    assert to_do.text.startswith("Do not rely on the newest judge alone")
+    nothing = replace(
+        summary, rounds=(replace(summary.rounds[0], adaptive=Rate(0.0, (0, 0.5), 4)), *summary.rounds[1:])
+    )
+    shut = with_last(nothing, held_out=Rate(0.0, (0.0, 0.2), 14))
+    assert answers(shut)[3].text.endswith("fresh search fooled the first judge nowhere.")
+    assert "nowhere; but families never trained on fool" in answers(with_last(nothing, held_out=held))[3].text
+    alone = with_last(summarise(single_duel), held_out=held, adaptive=Rate(0.0, (0, 0.5), 4))
+    assert answers(alone)[0].text.startswith(
+        "Yes: families of attacks held out fool the judge on 100% (80–100%) of prob"
+    )
+    assert answers(alone)[4].text.startswith("Retrain it on what fools it")
+
+
+def test_a_recipe_without_clean_responses_is_told_to_replay_them(summary: DuelSummary) -> None:
+    worse = replace(summary.rounds[-1].quality, right_accepted=0.8)
+    alone = replace(summary, settings={**summary.settings, "recipe": {**summary.settings["recipe"], "clean": 0}})
+    said = answers(with_last(alone, quality=worse))[4].text
+    assert said.endswith("Use a recipe that replays clean responses, such as replay.")
+
+
+def test_an_interrupted_duel_goes_on_to_the_rounds_that_were_asked_for(unfinished_duel: Run, duel_run: Run) -> None:
+    assert summarise(unfinished_duel).planned == 3
+    command = duel_page.command(replace(summarise(duel_run), complete=False, planned=7))
+    assert "--rounds 7 " in str(command)
+
+
+def test_a_long_command_is_not_cut(summary: DuelSummary) -> None:
+    attacks = [f"random:length=12:batch={i}" for i in range(200)]
+    duel = replace(summary, settings={**summary.settings, "attacks": attacks})
+    command = str(duel_page.command(duel))
+    assert len(command) > 4000
+    assert html.escape(command) in duel_page.render(duel)
+
+
+def test_finds_take_so_much_of_a_page_and_no_more(summary: DuelSummary) -> None:
+    """Characters that are written as escapes of ten: eight finds a round would be 3 MB."""
+    texts = dict.fromkeys(("question", "reference", "response", "shrunk", "proof"), "\U000e0041" * 100_000)
+    finds = tuple((number, {**summary.finds[0][1], **texts}) for number in (1, 2, 3) for _ in range(12))
+    rounds = tuple(replace(summary.rounds[0], round=n, finds=12) for n in (1, 2, 3))
+    page = duel_page.render(replace(summary, finds=finds, rounds=rounds))
+    assert len(page.encode()) < 2_000_000
+    cards = page.count('<article class="find">')
+    assert 0 < cards < 3 * duel_page.GALLERY
+    assert f"the first {cards // 3} here, all in rounds/2/eval" in page
+
+
+def test_a_shrunk_find_has_its_own_proof(summary: DuelSummary) -> None:
+    find = {**summary.finds[0][1], "response": "so: 12", "shrunk": "12", "proof": "final answer 8"}
+    known = Page(duel_page.render(replace(summary, finds=((1, {**find, "shrunk_proof": "final answer 12"}),)))).text
+    assert "Why that is wrong final answer 8 Why wrong final answer 12" in known
+    older = Page(duel_page.render(replace(summary, finds=((1, find),)))).text
+    assert "Why that is wrong final answer 8" in older
+    assert "Why wrong" not in older
+
+
+def test_every_table_has_a_caption(summary: DuelSummary) -> None:
+    page = duel_page.render(summary)
+    assert page.count("<table>") == page.count("<table><caption")
 
 
 def test_the_advice_comes_with_a_command_where_the_judges_have_names(summary: DuelSummary) -> None:
     def advised(**changes: Any) -> str:
         duel = replace(summary, folder="runs/my duel", settings={**summary.settings, "judge": "referee"})
-        return answers(with_last(duel, judge="referee:adapter=runs/d/judges/round-3", **changes))[4].command
+        given = {"judge": "referee:adapter=runs/d/judges/round-3", "held_out": Rate(0.0, (0.0, 0.66), 2), **changes}
+        return answers(with_last(duel, **given))[4].command
 
     assert advised() == (
         "hoodwink attack --judge referee:adapter=runs/d/judges/round-3 --corpus arithmetic --budget 240"
@@ -261,6 +349,7 @@ def test_the_advice_comes_with_a_command_where_the_judges_have_names(summary: Du
     assert advised(adaptive=Rate(0.5, (0.4, 0.6), 4)) == (
         "hoodwink attack --judge 'ensemble:runs/my duel' --corpus arithmetic --budget 240"
     )
+    assert "ensemble:" in advised(held_out=Rate(0.5, (0.4, 0.6), 4))
     assert advised(quality=replace(summary.rounds[-1].quality, right_accepted=0.8)) == ""
 
 
