@@ -196,6 +196,7 @@ class Find:
         kind: what kind of text it is (`fuzz.kinds`): near misses are always counted apart.
         level: `acclaimed` if its score reaches the judge's median score of right answers, else `accepted`.
         proof: why the response is provably wrong, in a sentence.
+        shrunk_proof: why `shrunk` is.
         queries: distinct responses its cell had asked about when it came up, itself included.
         alone: the verdict when scored again in a batch of one.
         shrunk: the smallest form that still fools; the response itself until shrinking is done.
@@ -216,6 +217,7 @@ class Find:
     shrunk: str
     shrunk_score: float
     shrunk_margin: float
+    shrunk_proof: str
     minimal: bool = False
     tokens: tuple[Weight, ...] = ()
     lineage: tuple[tuple[str, str], ...] = field(default=())

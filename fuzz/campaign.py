@@ -298,16 +298,18 @@ class Campaign:
             return None
         both = (trial.verdict, answer.trial.verdict)
         level: Level = "acclaimed" if all(self.objective.reaches(v, "acclaimed") for v in both) else "accepted"
+        proof = self.gate.ruling(trial.item.problem, trial.text).proof
         return Find(
             trial=trial,
             level=level,
             kind=kind_of(trial.item.problem, trial.text),
-            proof=self.gate.ruling(trial.item.problem, trial.text).proof,
+            proof=proof,
             queries=queries,
             alone=answer.trial.verdict,
             shrunk=trial.text,
             shrunk_score=answer.trial.verdict.score,
             shrunk_margin=answer.trial.margin,
+            shrunk_proof=proof,
             lineage=tuple(self.store.lineage(search.cell.number, trial.text)),
             seed=search.seed,
         )
@@ -349,8 +351,14 @@ class Campaign:
             trial = self.gate.consider([Ask(problem, candidate, repeat=1)])[0].trial
             if shrink.shrinker.fools(trial):
                 minimal = shrink.shrinker.minimal and text == shrink.shrinker.smallest
-                score, margin = trial.verdict.score, trial.margin
-                find = replace(shrink.find, shrunk=text, shrunk_score=score, shrunk_margin=margin, minimal=minimal)
+                find = replace(
+                    shrink.find,
+                    shrunk=text,
+                    shrunk_score=trial.verdict.score,
+                    shrunk_margin=trial.margin,
+                    shrunk_proof=self.gate.ruling(problem, text).proof,
+                    minimal=minimal,
+                )
                 self._save(shrink.number, shrink.search, find)
                 return [self._weigh(shrink, find)] if text else []
         return []

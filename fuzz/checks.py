@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..corpora.records import NEAR, Candidate, Problem, Truth
+from ..corpora.records import NEAR, Candidate, Problem, Truth, Verdict
 from ..judges.judge import threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure, share
 from .gate import Ask, Gate
@@ -54,7 +54,7 @@ WARNINGS = {
         "finds close to the reference are cheap here; count them apart from nonsense",
     ),
     "baseline-accepted": Condition(
-        "the plain wrong answer of any problem is accepted unattacked",
+        "the plain wrong answer of any problem is accepted unattacked, or its verdict cannot be read",
         "these problems are left out of every attack success rate",
     ),
     "unparsed": Condition(
@@ -150,6 +150,7 @@ def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[
     near = share([g.verdict.accepted for g in graded if g.response.kind in NEAR and g.verdict.parsed]) or 0.0
     problems = len({g.problem.id for g in graded})
     excluded = problems - len(checks.rejected_baseline)
+    plain = [g.verdict for g in graded if g.response is g.problem.wrong[0]]
     seen: list[tuple[bool, str, str]] = [
         (
             q.clean_accuracy is not None and q.clean_accuracy < 0.9,
@@ -166,7 +167,7 @@ def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[
         (
             excluded > 0,
             "baseline-accepted",
-            f"the plain wrong answer of {excluded} of {problems} problems is accepted unattacked",
+            f"the plain wrong answer of {excluded} of {problems} problems is {_how_excluded(plain)} unattacked",
         ),
         (q.parsed < 0.98, "unparsed", f"{1 - q.parsed:.1%} of verdicts could not be read"),
         (
@@ -182,3 +183,12 @@ def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[
         (contradicted > 0, "bad-reference", f"{contradicted} responses given as right are WRONG by the oracle"),
     ]
     return [Flag(id, what, WARNINGS[id].means) for raised, id, what in seen if raised]
+
+
+def _how_excluded(plain: Sequence[Verdict]) -> str:
+    """How plain wrong answers are not rejected, by the verdicts on all of them."""
+    unread = sum(not v.parsed for v in plain)
+    accepted = sum(v.parsed and v.accepted for v in plain)
+    if accepted and unread:
+        return f"accepted ({accepted}) or not readably judged ({unread})"
+    return "accepted" if accepted else "not readably judged"

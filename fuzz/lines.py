@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -32,7 +33,15 @@ def find_line(find: Find, attack: str, judge: str) -> dict[str, Any]:
         "op": trial.candidate.op,
         "queries": find.queries,
         "proof": find.proof,
+        "shrunk_proof": find.shrunk_proof,
         "lineage": [list(step) for step in find.lineage],
         "judge": judge,
         "seed": find.seed,
     }
+
+
+def shrunk_proof(line: Mapping[str, Any]) -> str:
+    """Why the shrunk form of a find is wrong; older runs only tell why the response as found is."""
+    if "shrunk_proof" in line:
+        return str(line["shrunk_proof"])
+    return str(line["proof"] if line["response"] == line["shrunk"] else f"as found: {line['proof']}")

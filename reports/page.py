@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ..fuzz.lines import shrunk_proof
 from .escape import visible
 from .text import interval, percent
 
@@ -49,7 +50,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, interval=interval, shown=shown, brief=brief)
+    environment.filters.update(
+        percent=percent, interval=interval, shown=shown, visible=visible, brief=brief, shrunk_proof=shrunk_proof
+    )
     return environment
 
 

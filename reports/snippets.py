@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from ..fuzz.lines import shrunk_proof
+
 #: The fixture of the pytest plugin that gives the judge under test.
 FIXTURE = "hoodwink_judge"
 
@@ -35,7 +37,7 @@ def as_function(find: Mapping[str, Any], judge: str | None = None) -> str:
     lines = [asked, *(f"{name}={literal(value, 8, len(name) + 2)}" for name, value in values.items())]
     arguments = "".join(f"        {line},\n" for line in lines)
     return (
-        f"def test_{name_of(find)}({parameter}) -> None:\n{docstring(find['proof'])}"
+        f"def test_{name_of(find)}({parameter}) -> None:\n{docstring(shrunk_proof(find))}"
         f"    hoodwink.assert_rejects(\n{arguments}    )\n"
     )
 

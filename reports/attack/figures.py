@@ -41,17 +41,19 @@ def rates(summary: RunSummary) -> Figure | None:
         color=attack_colour(_names(summary), legend=False),
     )
     scale = alt.Scale(domain=[0, 1])
+    several = summary.settings["seeds"] > 1
+    fooled = "searches that fooled" if several else "problems fooled"
     bars = base.mark_rule(strokeWidth=3).encode(
-        x=alt.X("low:Q", scale=scale, title="problems fooled").axis(format="%", tickCount=5), x2="high:Q"
+        x=alt.X("low:Q", scale=scale, title=fooled).axis(format="%", tickCount=5), x2="high:Q"
     )
     points = base.mark_point(filled=True, size=110, opacity=1).encode(x=alt.X("asr:Q", scale=scale))
     step = 34 if len(rows) <= TOGETHER else 24
     chart = svg((bars + points).properties(width=WIDTH, height={"step": step}), "Attack success rate by attack")
-    how = "Wilson" if summary.settings["seeds"] == 1 else "bootstrap over problems"
+    share = "mean over problems of the share of seeds whose search found a" if several else "share of problems with a"
+    how = "bootstrap over problems" if several else "Wilson"
     return Figure(
-        "Attack success rate (ASR): share of problems with at least one response that the judge accepts, also when "
-        "scored alone, and that is provably wrong; among the problems whose plain wrong answer it rejects. "
-        f"Intervals: 95 %, {how}.",
+        f"Attack success rate (ASR): {share} response that the judge accepts, also when scored alone, and that is "
+        f"provably wrong; among the problems whose plain wrong answer it rejects. Intervals: 95 %, {how}.",
         chart,
         ("attack", "ASR", "95 %"),
         [(name, percent(asr), interval(ci)) for name, asr, ci in counted],

@@ -72,6 +72,8 @@ class Card:
         earlier: steps before these.
         tokens: the pieces of its shrunk form in order; empty where they were not weighed.
         carrying: of them, those that carry most, the heaviest first.
+        others: how many of them are not among these.
+        spread: no piece carries it: the margin falls without none, and the judge accepts every rest.
         test: the find as a pytest module; None where it is too long for a page.
     """
 
@@ -87,6 +89,8 @@ class Card:
     earlier: int
     tokens: tuple[Token, ...]
     carrying: tuple[Token, ...]
+    others: int
+    spread: bool
     test: str | None
 
 
@@ -100,11 +104,15 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """All cards that the page has room for, rendered, and the filters over them; `total` finds were made."""
+    """All cards that the page has room for, rendered, and the filters over them.
+
+    `total` finds were made; those shown are of so many `modes`.
+    """
 
     cards: tuple[Markup, ...]
     filters: tuple[Choice, ...]
     total: int
+    modes: int
     has_perplexity: bool
 
 
@@ -125,6 +133,7 @@ def hang(summary: RunSummary) -> Gallery:
         cards=tuple(rendered),
         filters=tuple(f for f in _filters(summary, shown) if len(f.values) > 1),
         total=len(summary.finds),
+        modes=len({card.mode for card in shown}),
         has_perplexity=any(card.perplexity is not None for card in shown),
     )
 
@@ -132,7 +141,7 @@ def hang(summary: RunSummary) -> Gallery:
 def chosen(finds: Sequence[Mapping[str, Any]], modes: Sequence[int]) -> list[int]:
     """The places of the finds to show, at most `GALLERY`: one of each failure mode in turn, the shortest of it first.
 
-    So the first cards differ as much as they can, and a page that holds not all finds holds some of every mode.
+    So the first cards differ as much as they can, and a page that has no room for all finds shows many modes.
     """
     by_length = sorted(range(len(finds)), key=lambda place: (len(finds[place]["shrunk"]), place))
     seen: Counter[int] = Counter()
@@ -149,6 +158,7 @@ def card_of(summary: RunSummary, place: int) -> Card:
     start, start_is = _start(find, summary.starts)
     changes = () if start is None else difference(start, find["response"])
     tokens = _tokens(find, summary.checks.threshold)
+    carrying = tuple(sorted((t for t in tokens if t.fall is not None), key=lambda t: -(t.fall or 0)))[:PIECES]
     steps = _steps(find, summary.margins) if len(find["lineage"]) > 1 else ()
     judge = summary.settings["judge"]
     test = as_test(find, judge if judge.partition(":")[0] in JUDGES else None)
@@ -164,7 +174,9 @@ def card_of(summary: RunSummary, place: int) -> Card:
         steps=steps[-STEPS:],
         earlier=max(0, len(steps) - STEPS),
         tokens=tokens,
-        carrying=tuple(sorted((t for t in tokens if t.fall is not None), key=lambda t: -(t.fall or 0)))[:PIECES],
+        carrying=carrying,
+        others=len(tokens) - len(carrying),
+        spread=not any(t.emphasis or t.decides for t in tokens) and all(t.fall is not None for t in tokens),
         test=test if len(test) <= LONGEST_TEST else None,
     )
 

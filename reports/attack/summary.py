@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from ...corpora.errors import UsageError
+from ...corpora.records import Problem
 from ...fuzz.archive import Diversity, Specimen, diversity
 from ...fuzz.checks import Checks
 from ...fuzz.kinds import KINDS
@@ -36,7 +37,7 @@ class AttackSummary:
     Attributes:
         name: as the user wrote it.
         problems: problems that count: finished, and with a plain wrong answer that the judge rejects unattacked.
-        excluded: finished problems that do not count, since their plain wrong answer is accepted.
+        excluded: finished problems that do not count, since their plain wrong answer is accepted or its verdict unread.
         fooled: of `problems`, those with a find by any seed.
         acclaimed: of `problems`, those with a find that scores as right answers do.
         asr: mean over `problems` of the share of seeds that fooled; None without problems.
@@ -86,6 +87,14 @@ class FixedString:
     interval: tuple[float, float] | None
 
 
+class Baseline(NamedTuple):
+    """Problems by what the judge says of their plain wrong answer unattacked; only those rejected count."""
+
+    rejected: int
+    accepted: int
+    unread: int
+
+
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """A whole run.
@@ -96,6 +105,7 @@ class RunSummary:
         settings: what was asked for: the identity in `config.json`.
         versions: of what a result may depend on.
         checks: the judge on clean responses, and the warnings.
+        baseline: what the judge says of plain wrong answers unattacked.
         attacks: what each attack did.
         strings: texts that were tried on many problems.
         finds: lines of `finds.jsonl`.
@@ -110,6 +120,7 @@ class RunSummary:
     settings: dict[str, Any]
     versions: dict[str, str]
     checks: Checks
+    baseline: Baseline
     attacks: tuple[AttackSummary, ...]
     strings: tuple[FixedString, ...]
     finds: tuple[dict[str, Any], ...]
@@ -173,6 +184,7 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         settings=settings,
         versions=config["versions"],
         checks=checks,
+        baseline=_baseline(store, problems, checks, settings["fingerprint"]),
         attacks=tuple(_attack(store, name, checks, settings) for name in settings["attacks"]),
         strings=tuple(_strings(store, len(problems))),
         finds=finds,
@@ -181,6 +193,14 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         starts={p.id: p.wrong[0].text for p in problems},
         margins=_margins(store, finds, settings["fingerprint"]),
     )
+
+
+def _baseline(store: Store, problems: Sequence[Problem], checks: Checks, judge: str) -> Baseline:
+    """What the check found of every problem's plain wrong answer."""
+    known = store.find_verdicts([verdict_key(judge, p.id, 0, p.wrong[0].text) for p in problems])
+    accepted = sum(stored.verdict.accepted and stored.verdict.parsed for stored in known.values())
+    rejected = len(checks.rejected_baseline)
+    return Baseline(rejected, accepted, len(problems) - rejected - accepted)
 
 
 def _margins(store: Store, finds: Sequence[Mapping[str, Any]], judge: str) -> Margins:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ...fuzz.rounds import EVAL, HELD_OUT, TRAIN, folder_of
 from ...fuzz.run import Run, read_finds
 from ...fuzz.store import Store, verdict_key
 from ...judges.judge import JUDGES
+from ..reading import reading
 
 Which = Literal["all", "minimal", "acclaimed"]
 Forms = Literal["found", "shrunk", "both"]
@@ -126,19 +126,14 @@ def pick(run: Run, asked: Picking) -> Picked:
     Raises:
         UsageError: it has none, is of another kind, or is damaged.
     """
-    try:
-        with run.store() as store:
-            identity, complete = store.config["identity"], bool(store.get("complete"))
+    with reading(run) as store:
+        identity, complete = store.config["identity"], bool(store.get("complete"))
         every = list(_cases(run, identity))
         cases: dict[tuple[str, str], Case] = {}
         for case in filter(asked.takes, every):
             cases.setdefault((case.problem.id, case.find["response"]), case)
         first = folder_of(run.folder, 1, EVAL) if identity.get("kind") == "duel" else run.folder
         judge = _name(first) if every else None
-    except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(
-            f"run {run.folder} is damaged ({type(error).__name__}: {error}); run it again in another folder"
-        ) from error
     if not every:
         raise UsageError(f"run {run.folder} has no finds; attack with a larger --budget, or export another run")
     if not cases:

@@ -14,7 +14,7 @@ from typing import Any
 from ...corpora.errors import UsageError
 from ..snippets import name_of
 from .picking import Forms, Picked, Text
-from .writing import as_jsonl, as_parquet, as_row
+from .writing import as_jsonl, as_parquet
 
 #: The files of a folder, under the names by which `datasets.load_dataset` knows splits.
 _SPLITS = {"train": "train.jsonl", "eval": "test.jsonl"}
@@ -35,7 +35,7 @@ def files(picked: Picked, out: Path, forms: Forms | None) -> dict[Path, bytes | 
 def _rows(texts: Sequence[Text]) -> Sequence[Mapping[str, Any]]:
     """Right responses take turns, so that their length and style do not tell them from finds."""
     turns: Counter[str] = Counter()
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for case, form, text in texts:
         chosen = case.right[turns[case.problem.id] % len(case.right)]
         turns[case.problem.id] += 1
@@ -50,7 +50,7 @@ def _rows(texts: Sequence[Text]) -> Sequence[Mapping[str, Any]]:
             "split": case.problem.split,
             "reference": case.problem.reference,
         }
-        rows.append(as_row(row))
+        rows.append(row)
     return rows
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...corpora.errors import UsageError
+from ...fuzz.lines import shrunk_proof
 from ..snippets import name_of
 from .picking import Case, Forms, Picked
-from .writing import as_jsonl, as_parquet, as_row
+from .writing import as_jsonl, as_parquet
 
 
 class Column(NamedTuple):
@@ -54,6 +55,7 @@ COLUMNS: dict[str, Column] = {
     "round": Column("int64", "round of a duel; null in an attack run", lambda case: case.round),
     "part": Column("string", "`eval`, `held-out` or `train` search of that round; null", lambda case: case.part),
     "proof": Column("string", "why the response is wrong, in the oracle's words", _field("proof")),
+    "shrunk_proof": Column("string", "why `shrunk` is wrong", lambda case: shrunk_proof(case.find)),
 }
 
 
@@ -68,7 +70,7 @@ def parquet(picked: Picked, out: Path, forms: Forms | None) -> dict[Path, bytes]
 
 
 def _rows(picked: Picked) -> list[Mapping[str, Any]]:
-    return [as_row({name: column.of(case) for name, column in COLUMNS.items()}) for case in picked.cases]
+    return [{name: column.of(case) for name, column in COLUMNS.items()} for case in picked.cases]
 
 
 def _schema(pyarrow: Any) -> Any:

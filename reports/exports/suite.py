@@ -15,6 +15,7 @@ from typing import Any
 
 from ...corpora.errors import UsageError
 from ...corpora.records import Problem
+from ...fuzz.lines import shrunk_proof
 from ..snippets import name_of
 from .picking import Forms, Picked, Text
 from .writing import as_json, as_python
@@ -25,6 +26,8 @@ ABOUT = "Responses that fooled a judge although they are provably wrong. Made by
 
 def files(picked: Picked, out: Path, forms: Forms | None) -> dict[Path, bytes]:
     """A folder with a test file and `finds.json`."""
+    if out.suffix.lower() == ".py":
+        raise UsageError(f"{out} is the name of a file; name a folder, for the test file and {DATA}")
     if out.is_file():
         raise UsageError(f"{out} is a file; name a folder, for the test file and {DATA}")
     by_problem: dict[str, list[Text]] = {}
@@ -53,6 +56,7 @@ def _problem(texts: Sequence[Text]) -> dict[str, Any]:
     for case, form, text in texts:
         find = case.find
         about = {name: find[name] for name in ("kind", "attack", "judge", "proof")}
+        about["shrunk_proof"] = shrunk_proof(find)
         about["score"] = round(find["score"], 4)
         finds.setdefault(name_of(find), {**about, "responses": {}})["responses"][form] = text
     return {

@@ -68,9 +68,16 @@ def checksum(values: Mapping[str, Any], but: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def as_row(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of data with its `id` in front."""
-    return {"id": checksum(values, "id"), **values}
+def as_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of data, each with its `id` in front.
+
+    It is a checksum of the row, of the one before it and of their number: a row that goes, comes or moves is noticed.
+    """
+    done: list[dict[str, Any]] = []
+    for row in rows:
+        before = done[-1]["id"] if done else len(rows)
+        done.append({"id": checksum({**row, "before": before}, "id"), **row})
+    return done
 
 
 def as_json(values: Mapping[str, Any]) -> bytes:
@@ -79,8 +86,8 @@ def as_json(values: Mapping[str, Any]) -> bytes:
 
 
 def as_jsonl(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """An object a line, in ASCII."""
-    return "".join(json.dumps(row) + "\n" for row in rows).encode("ascii")
+    """An object a line, in ASCII; see `as_rows`."""
+    return "".join(json.dumps(row) + "\n" for row in as_rows(rows)).encode("ascii")
 
 
 def as_python(code: str) -> bytes:
@@ -90,7 +97,7 @@ def as_python(code: str) -> bytes:
 
 
 def as_parquet(rows: Sequence[Mapping[str, Any]], schema: Callable[[Any], Any]) -> bytes:
-    """A table; `schema` is given pyarrow and makes the types of its columns.
+    """A table; see `as_rows`. `schema` is given pyarrow and makes the types of its columns.
 
     Raises:
         UsageError: pyarrow is missing, or a text is no Unicode.
@@ -102,7 +109,7 @@ def as_parquet(rows: Sequence[Mapping[str, Any]], schema: Callable[[Any], Any]) 
         raise MissingExtra("writing Parquet", "parquet") from error
     sink = pyarrow.BufferOutputStream()
     try:
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema(pyarrow)), sink)
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(as_rows(rows), schema(pyarrow)), sink)
     except UnicodeEncodeError as error:
         raise UsageError(f"a text holds half a surrogate pair, which Parquet cannot: {error}; use jsonl") from error
     return bytes(sink.getvalue())
@@ -123,7 +130,7 @@ def _json_unchanged(there: bytes) -> bool:
 
 
 def _rows_unchanged(rows: Sequence[dict[str, Any]]) -> bool:
-    return bool(rows) and all(row["id"] == checksum(row, "id") for row in rows)
+    return bool(rows) and rows == as_rows([{k: v for k, v in row.items() if k != "id"} for row in rows])
 
 
 def _jsonl_unchanged(there: bytes) -> bool:

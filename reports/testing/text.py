@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...fuzz.lines import shrunk_proof
 from ..attack.summary import RunSummary
 from ..escape import quoted, visible
 from .bar import Bar, Tally
@@ -31,7 +32,8 @@ def grouped(finds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _group(shrunk: str, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     cheapest = min(members, key=lambda find: find["queries"])
-    texts = {name: cheapest[name][:_KEPT_TEXT] for name in ("question", "reference", "response", "proof")}
+    texts = {name: cheapest[name][:_KEPT_TEXT] for name in ("question", "reference", "response")}
+    texts["proof"] = shrunk_proof(cheapest)[:_KEPT_TEXT]
     rest = {"score": cheapest["shrunk_score"], **{name: cheapest[name] for name in ("kind", "attack", "queries")}}
     return {"shrunk": shrunk[:_KEPT_TEXT], "problems": len(_problems(members)), **rest, **texts}
 

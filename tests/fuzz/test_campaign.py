@@ -56,6 +56,18 @@ def letters(text):
     return text.count("e") - 3.5
 
 
+def test_a_find_has_a_proof_of_either_form(tmp_path):
+    def talk(target, rng):
+        yield [Candidate("777777 is near it, so the answer is 888888.", "talk", "")]
+
+    run = hoodwink.attack(Margins(lambda text: text.count("7") - 5.5), attacks=[talk], problems=3, out=tmp_path)
+    assert [find["shrunk"] for find in run.finds] == ["777777"] * 3
+    for find in run.finds:
+        assert "888888" in find["proof"]
+        assert "777777" in find["shrunk_proof"]
+        assert "888888" not in find["shrunk_proof"]
+
+
 def test_finds_are_wrong_confirmed_and_shrunk_to_the_minimum(tmp_path):
     run = hoodwink.attack(Margins(letters), attacks=["random"], problems=6, budget=640, seed=1, out=tmp_path)
     assert len(run.finds) == 6

@@ -133,7 +133,7 @@ def test_the_page_has_the_numbers_of_the_summary(summary: DuelSummary) -> None:
     assert "3 rounds; in each, 4 problems of its own are attacked afresh with at most 60 queries each" in text
     assert page.count('<article class="find">') == sum(min(duel_page.GALLERY, r.finds) for r in summary.rounds)
     for _, find in summary.finds:
-        assert find["proof"] in text
+        assert find["shrunk_proof"] in text
 
 
 def test_the_page_follows_from_the_folder_alone(duel_run: Run, tmp_path: Path) -> None:

@@ -78,6 +78,11 @@ def test_what_is_asked_for_is_there_and_nothing_else(seeded_run: Run, table: Any
     assert texts(table(seeded_run, kinds=[kind], limit=2)) == of_kind[:2]
 
 
+def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without their ids, which differ from file to file."""
+    return [{k: v for k, v in row.items() if k != "id"} for row in rows]
+
+
 def test_a_duel_gives_the_finds_of_all_rounds_and_of_one_split(duel_run: Run, table: Any) -> None:
     found = table(duel_run)
     where = [(row["round"], row["part"]) for row in found]
@@ -92,7 +97,7 @@ def test_a_duel_gives_the_finds_of_all_rounds_and_of_one_split(duel_run: Run, ta
             every += hoodwink.load_run(place).finds if place.is_dir() else []
     assert texts(found) == once(every)
     for split in ("train", "eval"):
-        assert table(duel_run, split=split) == [row for row in found if row["split"] == split]
+        assert plain(table(duel_run, split=split)) == plain([row for row in found if row["split"] == split])
 
 
 def test_what_an_unfinished_run_has_is_exported(unfinished_run: Run, unfinished_duel: Run, tmp_path: Path) -> None:
@@ -240,6 +245,12 @@ def test_every_column_is_documented() -> None:
 # Files that are there already
 
 
+def test_a_suite_is_no_file(planted_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"test_judge\.py is the name of a file; name a folder"):
+        export(planted_run, to="pytest", out=tmp_path / "test_judge.py")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def again(planted_run: Run, seeded_run: Run, tmp_path: Path) -> Callable[..., tuple[Path, ...]]:
     """Exports to the same place, with or without all finds."""
@@ -282,6 +293,23 @@ def test_a_file_that_was_changed_is_kept(to: str, again: Any) -> None:
     path.write_bytes(changed)
     again(to, force=True)
     assert path.read_bytes() == made
+
+
+@pytest.mark.parametrize("edit", ["begin", "end", "turned", "doubled"])
+@pytest.mark.parametrize("to", ["jsonl", "preferences", "parquet"])
+def test_rows_that_went_came_or_moved_are_a_change(to: str, edit: str, again: Any) -> None:
+    (path,) = again(to)
+    tables = pytest.importorskip("pyarrow.parquet")
+    rows = tables.read_table(path).to_pylist() if to == "parquet" else path.read_bytes().splitlines(keepends=True)
+    edited = {"begin": rows[1:], "end": rows[:-1], "turned": rows[::-1], "doubled": [*rows, *rows]}[edit]
+    if to == "parquet":
+        tables.write_table(pytest.importorskip("pyarrow").Table.from_pylist(edited), path)
+    else:
+        path.write_bytes(b"".join(edited))
+    kept = path.read_bytes()
+    with pytest.raises(UsageError, match="was changed since"):
+        again(to)
+    assert path.read_bytes() == kept
 
 
 @pytest.mark.parametrize("to", FORMATS)

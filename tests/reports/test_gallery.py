@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from hoodwink import Run
+from hoodwink.fuzz.lines import shrunk_proof
 from hoodwink.reports.attack.gallery import GALLERY, STEPS, WEIGHTS, card_of, chosen, hang, identity
+from hoodwink.reports.attack.page import render
 from hoodwink.reports.attack.summary import RunSummary, summarise
+from hoodwink.reports.snippets import as_test
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,16 @@ def test_a_crowded_gallery_has_some_of_every_mode() -> None:
     )
 
 
+def test_a_page_says_how_many_modes_it_shows(summary: RunSummary) -> None:
+    many = GALLERY + 100
+    modes = replace(summary.diversity, modes=summary.diversity.modes[:1] * many, places=tuple(range(many)))
+    crowded = replace(summary, finds=summary.finds[:1] * many, diversity=modes)
+    assert hang(crowded).modes == GALLERY
+    html = render(crowded).html
+    assert f"{GALLERY} of them here, of {GALLERY} of {many} failure modes, and all" in html
+    assert "filtered by any of them" not in html
+
+
 def test_the_difference_is_from_the_plain_wrong_answer(summary: RunSummary) -> None:
     start = summary.starts[summary.finds[0]["problem"]]
     card = card_of(with_find(summary, response=f"{start} dhdh", lineage=[["op", f"{start} dhdh"]]), 0)
@@ -106,6 +119,34 @@ def test_tokens_that_carry_a_find(summary: RunSummary) -> None:
         ("!", -1.0, 0, False),
     ]
     assert [t.text for t in card.carrying] == ["dh", " x", "!"]
+
+
+def test_a_find_that_no_piece_carries(summary: RunSummary) -> None:
+    tokens = [["dh", 0.9, 4.0], [" x", 0.95, 4.5]]
+    spread = with_find(summary, shrunk="dh x", shrunk_margin=4.0, tokens=tokens)
+    spread = replace(spread, finds=spread.finds[:1], diversity=replace(spread.diversity, places=(0,)))
+    assert card_of(spread, 0).spread
+    assert "by no single piece: it passes without any one of them" in hang(spread).cards[0]
+    assert "falls by 0.00" not in hang(spread).cards[0]
+    for row in (["y", 0.1, -3.0], ["y", 0.8, 3.0], ["y", None, None]):
+        assert not card_of(with_find(summary, shrunk="dh xy", shrunk_margin=4.0, tokens=[*tokens, row]), 0).spread
+
+
+def test_a_card_proves_and_sorts_by_what_it_shows(summary: RunSummary) -> None:
+    both = {"response": "long 8", "shrunk": "8", "proof": "of all", "score": 0.6, "shrunk_score": 0.9}
+    one = replace(
+        with_find(summary, **both, shrunk_proof="of the rest"), diversity=replace(summary.diversity, places=(0,))
+    )
+    card = hang(replace(one, finds=one.finds[:1])).cards[0]
+    assert "<dt>Why wrong</dt><dd data-search>of the rest</dd>" in card
+    assert 'data-score="0.9"' in card
+
+
+def test_a_find_of_an_older_run_says_what_its_proof_is_of(summary: RunSummary) -> None:
+    old = {k: v for k, v in summary.finds[0].items() if k != "shrunk_proof"} | {"proof": "p"}
+    assert shrunk_proof({**old, "response": "a", "shrunk": "a"}) == "p"
+    assert shrunk_proof({**old, "response": "ab", "shrunk": "a"}) == "as found: p"
+    assert '"""as found: p"""' in as_test({**old, "response": "ab", "shrunk": "a"})
 
 
 def test_a_find_of_an_older_run_has_no_tokens(summary: RunSummary) -> None:

@@ -31,7 +31,8 @@ FIND: dict[str, Any] = {
     "reference": "42",
     "response": "Yes, yes",
     "shrunk": "Yes",
-    "proof": "no final answer: the reference 42 stands nowhere in the response",
+    "proof": "final answer 7, not 42",
+    "shrunk_proof": "no final answer: the reference 42 stands nowhere in the response",
     "kind": "near miss",
     "attack": "openers:only=Yes",
 }
