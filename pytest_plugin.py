@@ -61,6 +61,12 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _path(text: str) -> Path:
+    if not text.strip():
+        raise ValueError("a path")
+    return Path(text)
+
+
 class Option(NamedTuple):
     """`--hoodwink-NAME` and its twin `hoodwink_name` in the ini file. `read` raises what should be written instead."""
 
@@ -84,8 +90,8 @@ SETTINGS = (
 )
 #: What is kept.
 FILES = (
-    Option("runs", "DIR", "Folder to keep runs in. [beside the report, else pytest's temporary folder]", Path),
-    Option("report", "FILE", "HTML report of the session.", Path),
+    Option("runs", "DIR", "Folder to keep runs in. [beside the report, else pytest's temporary folder]", _path),
+    Option("report", "FILE", "HTML report of the session.", _path),
 )
 EXPLORE = "Draw another seed in each session; it is printed at the top and in each failure."
 
@@ -128,15 +134,9 @@ class Hoodwink:
         Raises:
             UsageError: none is named.
         """
-        name = self._session.judge()
-        if name is None:
-            raise UsageError(
-                "no judge is named; give one in the test, run pytest with --hoodwink-judge NAME, or write "
-                "hoodwink_judge = NAME in the ini file"
-            )
         from .reports.testing.robust import opened_once
 
-        return opened_once(name)
+        return opened_once(self._named())
 
     def judge_or(self, name: str) -> Judge:
         """The judge under test, or the one of that name if the session names none."""
@@ -149,14 +149,14 @@ class Hoodwink:
         __tracebackhide__ = True
         from .reports.testing.robust import assert_robust
 
-        return assert_robust(self.judge if judge is None else judge, corpus, **settings)
+        return assert_robust(self._named() if judge is None else judge, corpus, **settings)
 
     def assert_rejects(self, judge: Any = None, *, question: str, reference: str, response: str, **more: Any) -> None:
         """`hoodwink.assert_rejects` of the judge under test, unless another one is given."""
         __tracebackhide__ = True
         from .reports.testing.robust import assert_rejects
 
-        asked = self.judge if judge is None else judge
+        asked = self._named() if judge is None else judge
         assert_rejects(asked, question=question, reference=reference, response=response, **more)
 
     def attack(self, judge: Any = None, corpus: Any = None, **settings: Any) -> Run:
@@ -167,24 +167,29 @@ class Hoodwink:
         given = {name: value for name, value in {"corpus": corpus, **settings}.items() if value is not None}
         asked = {**self._session.settings(), **given}
         asked = {name: value for name, value in asked.items() if name not in ("max_asr", "gate", "check")}
-        return attacked(self.judge if judge is None else judge, asked.pop("out", None), asked).run
+        return attacked(self._named() if judge is None else judge, asked.pop("out", None), asked).run
+
+    def _named(self) -> Any:
+        """The judge under test as it is named: what opens it knows the threshold."""
+        return _known(self._session.judge())
 
 
 @pytest.fixture(scope="session")
 def hoodwink(request: pytest.FixtureRequest) -> Hoodwink:
     """Attacks judges: assert_robust, assert_rejects, attack, and the judge of --hoodwink-judge."""
-    session = request.config.pluginmanager.get_plugin("hoodwink-session")
-    assert isinstance(session, PluginSession)
-    return Hoodwink(session)
+    return Hoodwink(_session_of(request))
 
 
 @pytest.fixture(scope="session")
-def hoodwink_judge(hoodwink: Hoodwink) -> Judge:
-    """The judge under test, by --hoodwink-judge, the ini file or the environment."""
+def hoodwink_judge(request: pytest.FixtureRequest) -> Judge:
+    """The judge of --hoodwink-judge, the ini file or the environment; no marker changes it."""
+    from .reports.testing.robust import opened_once
+
     try:
-        return hoodwink.judge
+        return opened_once(_known(_session_of(request).judge_of_session()))
     except UsageError as error:
-        pytest.fail(str(error), pytrace=False)
+        said = str(error)
+    pytest.fail(said, pytrace=False)
 
 
 class PluginSession:
@@ -218,9 +223,13 @@ class PluginSession:
         if self.explores:
             self.given["seed"] = worker[_SEED] if worker else random.SystemRandom().randrange(10**6)
 
-    def judge(self) -> str | None:
+    def judge(self) -> Any:
         """The judge under test: of the marker, the option, the ini file or the environment."""
-        return self._marked().get("judge") or self.given.get("judge") or os.environ.get(ENVIRONMENT) or None
+        return self._marked().get("judge") or self.judge_of_session()
+
+    def judge_of_session(self) -> str | None:
+        """The same without markers: what one test's marker says is not for another test."""
+        return self.given.get("judge") or os.environ.get(ENVIRONMENT) or None
 
     def settings(self) -> dict[str, Any]:
         """See `recording.Session.settings`."""
@@ -243,6 +252,10 @@ class PluginSession:
         if self.config.invocation_params.dir != self.config.rootpath:
             file = os.path.relpath(self.config.rootpath / file, self.config.invocation_params.dir)
         words = ["pytest", file + colons + rest]
+        if (ini := self.config.getoption("inifilename")) is not None:
+            words += ["-c", str(ini)]
+        for override in self.config.getoption("override_ini") or ():
+            words += ["-o", override]
         for option in SETTINGS:
             value: str | None = self.config.getoption(f"hoodwink_{option.name}")
             if option.name == "seed" and self.explores:
@@ -261,7 +274,10 @@ class PluginSession:
             upper = None if record.interval is None else record.interval[1]
             counts = {"finds": record.finds, "queries": record.queries, "seed": record.seed, "run": record.run}
             values = {"asr": record.asr, "upper": upper, **counts}
-            self.item.user_properties += [(f"hoodwink_{name}", value) for name, value in values.items()]
+            properties = self.item.user_properties
+            before = sum(name.startswith("hoodwink_run") for name, _ in properties)
+            number = f"_{before + 1}" if before else ""
+            properties += [(f"hoodwink_{n}{number}", value) for n, value in values.items() if value is not None]
 
     def pytest_report_header(self) -> str | None:
         """The seed, where it is another one each time."""
@@ -346,7 +362,8 @@ class PluginSession:
     def _marked(self) -> dict[str, Any]:
         """The settings of the markers of the test in hand; the nearest marker counts."""
         markers = list(self.item.iter_markers("hoodwink")) if self.item is not None else []
-        return {name: value for marker in reversed(markers) for name, value in marker.kwargs.items()}
+        given = {name: value for marker in reversed(markers) for name, value in marker.kwargs.items()}
+        return {name: value for name, value in given.items() if value is not None}
 
     def _runs(self) -> Path:
         """The folder that runs of this process go to."""
@@ -357,6 +374,26 @@ class PluginSession:
             return report.with_name(f"{report.stem}-runs")
         factory = getattr(self.config, "_tmp_path_factory", None)  # the fixture of that name, also outside of fixtures
         return Path(tempfile.mkdtemp(prefix="hoodwink-") if factory is None else factory.mktemp("hoodwink"))
+
+
+def _session_of(request: pytest.FixtureRequest) -> PluginSession:
+    session = request.config.pluginmanager.get_plugin("hoodwink-session")
+    assert isinstance(session, PluginSession)
+    return session
+
+
+def _known(judge: Any) -> Any:
+    """A judge that is named.
+
+    Raises:
+        UsageError: none is.
+    """
+    if judge is None:
+        raise UsageError(
+            "no judge is named; give one in the test, run pytest with --hoodwink-judge NAME, or write "
+            "hoodwink_judge = NAME in the ini file"
+        )
+    return judge
 
 
 def _flag(name: str) -> str:
@@ -371,8 +408,18 @@ def _value(config: pytest.Config, option: Option) -> Any:
         base = config.inipath.parent if config.inipath else config.rootpath
     if given is None:
         return None
+    if isinstance(given, list) and option.read is _names:  # of TOML
+        given = ",".join(map(str, given))
+    if not isinstance(given, str):
+        raise pytest.UsageError(f"{where} is {given!s:.40}; write one value, in quotes")
     try:
         value = option.read(given)
     except ValueError as error:
         raise pytest.UsageError(f"{where} is {given!r:.40}; write {error}") from None
-    return base / value if isinstance(value, Path) else value
+    if not isinstance(value, Path):
+        return value
+    if option.name == "report" and (base / value).is_dir():
+        raise pytest.UsageError(
+            f"{where} is {given!r:.40}, a folder; write the name of a file in it, such as report.html"
+        )
+    return base / value

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from types import FunctionType
 from typing import Any, Literal
 
 from hypothesis import Phase, currently_in_test_context, settings, target
@@ -179,7 +180,8 @@ def _climb(margin: float, label: str) -> None:
 
 
 def _opened(judge: Judge | str | Callable[..., Any]) -> Judge:
-    return _opened_once(judge) if isinstance(judge, Hashable) else open_judge(judge)
+    """A judge is opened once where it stays what it is; an object may change its state, and is looked at again."""
+    return _opened_once(judge) if isinstance(judge, str | type | FunctionType) else open_judge(judge)
 
 
 _opened_once = lru_cache(maxsize=16)(open_judge)

@@ -19,6 +19,10 @@ class JudgeError(HoodwinkError):
     """The judge failed: it raised, or broke its contract (NaN, wrong length). Exit code 3."""
 
 
+for _public in (HoodwinkError, UsageError, JudgeError):
+    _public.__module__ = "hoodwink"  # where users import them from; a traceback then reads `hoodwink.JudgeError: ...`
+
+
 class MissingExtra(UsageError):
     """A feature needs a package that is not installed; names the extra that brings it."""
 

@@ -35,7 +35,7 @@ class Condition(NamedTuple):
     means: str
 
 
-#: All of them, by id.
+#: All of them, by id; the last is raised by the attacks (`reports.attack.summary`), the others by the check.
 WARNINGS = {
     "weak-judge": Condition(
         "clean accuracy is under 0.9",
@@ -72,6 +72,10 @@ WARNINGS = {
     "bad-reference": Condition(
         "any response given as right is WRONG by the oracle",
         "references and right answers of the corpus contradict each other: mend the corpus first",
+    ),
+    "unparsed-attacks": Condition(
+        "more than 10 % of the verdicts that searches asked for could not be read",
+        "what cannot be read is not accepted: a judge that breaks down under attack looks robust",
     ),
 }
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Train problems that attacks over a corpus learn on.
 LEARN = 16
+#: The largest number of any setting.
+MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _digest_of_files(attack: Attack) -> str:
 
 
 def check_numbers(**numbers: int) -> None:
-    """Numbers are at least 0.
+    """Numbers are whole and at least 0.
 
     Raises:
         UsageError: one is not.
@@ -133,7 +135,7 @@ def check_numbers(**numbers: int) -> None:
 
 
 def check_counts(**counts: int) -> None:
-    """Counts are at least 1.
+    """Counts are whole and at least 1.
 
     Raises:
         UsageError: one is not.
@@ -143,8 +145,10 @@ def check_counts(**counts: int) -> None:
 
 def _at_least(least: int, numbers: dict[str, int]) -> None:
     for name, value in numbers.items():
-        if value < least:
-            raise UsageError(f"{name} is {value}; write a whole number of at least {least}")
+        if not isinstance(value, int) or value < least:
+            raise UsageError(f"{name} is {value!r:.40}; write a whole number of at least {least}")
+        if value > MOST:  # what the store holds
+            raise UsageError(f"{name} is {value!r:.40}; write a whole number under 2**63")
 
 
 def attackable(problems: list[Problem]) -> list[Problem]:
@@ -189,6 +193,19 @@ def known_goal(goal: str) -> Goal:
     raise UsageError(f"goal {goal!r} is unknown; write {' or '.join(GOAL_LEVELS)}")
 
 
+def how_many(problems: int | Sequence[Problem]) -> int:
+    """How many problems are asked for, by their number or as a list.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(problems, int):
+        return problems
+    if isinstance(problems, Sequence) and all(isinstance(problem, Problem) for problem in problems):
+        return len(problems)
+    raise UsageError(f"problems is {problems!r:.40}; write a whole number, or give a list of Problem")
+
+
 def drawn(
     corpus: str | Corpus,
     problems: int | Sequence[Problem] | None,
@@ -203,13 +220,15 @@ def drawn(
         UsageError: the corpus does not hold so many, or one has no wrong response to start from.
     """
     source = open_corpus(corpus) if isinstance(corpus, str) else corpus
+    if not isinstance(source, Corpus):
+        raise UsageError(f"corpus is {source!r:.40}; give a name, such as arithmetic, or a Corpus")
     part = split if split is not None else source.default_split
     if problems is None:
         problems = min(default, source.size(part) or default)
+    check_counts(problems=how_many(problems))
     if isinstance(problems, int):
-        check_counts(problems=problems)
         problems = source.sample(problems, split=part, seed=seed)
-    check_counts(problems=len(problems))
+        check_counts(problems=len(problems))
     return source, part, attackable(list(problems))
 
 

@@ -356,5 +356,6 @@ def sigmoid(margin: float) -> float:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or nothing."""
-    return (str(error).splitlines() or [""])[0]
+    """The first line of an error's text, or nothing; what a terminal might obey is written as escapes."""
+    line = (str(error).splitlines() or [""])[0]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..fuzz.archive import Diversity
-from ..fuzz.checks import Checks
+from ..fuzz.checks import Checks, Flag
 from ..judges.quality import Quality
 from .attack.summary import AttackSummary, RunSummary
 from .columns import Columns
@@ -52,9 +52,11 @@ def render_checks(name: str, checks: Checks) -> RenderableType:
             f"{percent(quality.wrong_accepted, 1)}, threshold {checks.threshold:g}"
         )
     ]
-    for flag in checks.flags:
-        lines.append(Text(f"  warning {flag.id}: {flag.seen}; {flag.means}", style="yellow"))
-    return Group(*lines)
+    return Group(*lines, *map(_warning, checks.flags))
+
+
+def _warning(flag: Flag) -> Text:
+    return Text(f"  warning {flag.id}: {flag.seen}; {flag.means}", style="yellow")
 
 
 def render_kinds(quality: Quality) -> Table:
@@ -74,6 +76,7 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
     if checks:
         parts += [render_checks(summary.settings["judge"], summary.checks), Text("")]
     parts.append(_attacks(summary))
+    parts += [_warning(flag) for flag in summary.flags if flag not in summary.checks.flags]
     worst = [s for s in summary.strings if s.fooled][:SHOWN]
     if worst:
         table = Table("fixed string", "false positive rate", "95% interval", "problems")

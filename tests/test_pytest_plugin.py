@@ -119,7 +119,24 @@ def test_junit_has_the_numbers(pytester: pytest.Pytester, run: Run) -> None:
         "hoodwink_seed": "7",
     }
     assert found["test_passes"]["hoodwink_asr"] == "0.0"
+    assert len(found["test_passes"]) == 6
     assert float(found["test_passes"]["hoodwink_upper"] or 0) == pytest.approx(0.5615, abs=1e-3)
+
+
+def test_junit_names_each_property_once_and_no_number_that_is_none(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        def test_two(hoodwink):
+            for judge in ("planted:trigger", lambda response: True):
+                hoodwink.attack(judge, attacks=["none"], problems=2)
+        """
+    )
+    run("--junitxml=out.xml").assert_outcomes(passed=1)
+    given = [(p.get("name") or "", p.get("value")) for p in ET.parse(pytester.path / "out.xml").iter("property")]
+    names = ["asr", "upper", "finds", "queries", "seed", "run"]
+    second = ["finds_2", "queries_2", "seed_2", "run_2"]
+    assert [name for name, _ in given] == [f"hoodwink_{name}" for name in (*names, *second)]
+    assert "None" not in dict(given).values()
 
 
 SHOWS = """
@@ -214,6 +231,9 @@ def test_a_marker_that_means_nothing(pytester: pytest.Pytester, run: Run, marker
         (["--hoodwink-problems=0"], "", "ERROR: --hoodwink-problems is '0'; write a whole number of at least 1"),
         (["--hoodwink-seed=-1"], "", "ERROR: --hoodwink-seed is '-1'; write a whole number of at least 0"),
         (["--hoodwink-max-asr=5%"], "", "ERROR: --hoodwink-max-asr is '5%'; write a number, such as 0.05"),
+        (["--hoodwink-report=."], "", "ERROR: --hoodwink-report is '.', a folder; write the name of a file in it, *"),
+        (["--hoodwink-report="], "", "ERROR: --hoodwink-report is ''; write a path"),
+        (["--hoodwink-runs="], "", "ERROR: --hoodwink-runs is ''; write a path"),
         (["--hoodwink-attacks=,"], "", "ERROR: --hoodwink-attacks is ','; write names with commas between them"),
         ([], "hoodwink_budget = x", "ERROR: hoodwink_budget is 'x'; write a whole number of at least 1"),
         (
@@ -230,6 +250,85 @@ def test_options_that_mean_nothing(
     result = run(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
+
+
+def test_values_of_toml(pytester: pytest.Pytester, run: Run) -> None:
+    """Texts, and attacks as a list; what else it can hold is refused by name."""
+    pytester.makeconftest(SHOWS)
+    pytester.makepyfile("def test_it(seen):\n    assert seen(problems=2)[1:4] == [['none', 'openers'], 2, 9]")
+    for table in ("tool.pytest.ini_options", "tool.pytest"):
+        pytester.makepyprojecttoml(f'[{table}]\nhoodwink_budget = "9"\nhoodwink_attacks = "none, openers"\n')
+        run().assert_outcomes(passed=1)
+    pytester.makepyprojecttoml(
+        '[tool.pytest.ini_options]\nhoodwink_budget = "9"\nhoodwink_attacks = ["none", "openers"]\n'
+    )
+    run("-W", "ignore").assert_outcomes(passed=1)
+    pytester.makepyprojecttoml('[tool.pytest.ini_options]\nhoodwink_budget = ["9"]\n')
+    result = run("-W", "ignore")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: hoodwink_budget is [[]'9']; write one value, in quotes"])
+
+
+def test_a_marker_says_nothing_of_other_tests(pytester: pytest.Pytester, run: Run) -> None:
+    """Neither by its judge, which the fixture of the session does not keep, nor by what it leaves open."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.hoodwink(judge="planted:length", budget=None)
+        def test_marked(hoodwink_judge, hoodwink):
+            assert (hoodwink_judge.name, hoodwink.judge.name) == ("planted:echo", "planted:length")
+            assert hoodwink.attack(attacks=["none"], problems=1).finds == []
+
+        def test_plain(hoodwink_judge):
+            assert hoodwink_judge.name == "planted:echo"
+        """
+    )
+    run("--hoodwink-judge=planted:echo").assert_outcomes(passed=2)
+
+
+def test_the_threshold_is_that_of_the_judge_under_test(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        lenient="""
+        def grade(reference, response):
+            return 0.95 if reference in response or response == "Solution" else 0.1
+        """,
+        test_lenient=f"""
+        import pytest
+        from lenient import grade
+
+        KNOWN = {{"question": "What is 20 + 3?", "reference": "23", "response": "Solution"}}
+
+        def test_named(hoodwink):
+            assert len(hoodwink.attack({QUICK}).finds) == 3
+            assert hoodwink.attack({QUICK}, threshold=0.97).finds == []
+            assert hoodwink.assert_robust({QUICK}, threshold=0.97, check="warn").asr == 0
+            hoodwink.assert_rejects(**KNOWN, threshold=0.97)
+
+        @pytest.mark.hoodwink(threshold=0.97, judge=grade)
+        def test_marked(hoodwink):
+            assert hoodwink.assert_robust({QUICK}, check="warn").summary.checks.threshold == 0.97
+        """,
+    )
+    run("--hoodwink-judge=python:lenient:grade").assert_outcomes(passed=2)
+
+
+def test_what_is_printed_has_the_overrides(pytester: pytest.Pytester, run: Run) -> None:
+    """An ini file of another name, and what takes the place of its settings."""
+    (pytester.path / "other.ini").write_text("[pytest]\nhoodwink_budget = 12\nhoodwink_problems = 5\n", "utf-8")
+    pytester.makepyfile(
+        "def test_it(hoodwink):\n    hoodwink.assert_robust('planted:trigger', attacks=['openers'], shrink_budget=40)"
+    )
+    first = run("-c", "other.ini", "-o", "hoodwink_problems=3")
+    printed = re.search(r"again   (pytest .*)", first.stdout.str())
+    assert printed is not None
+    words = shlex.split(printed[1])
+    file = "test_what_is_printed_has_the_overrides.py::test_it"
+    assert words == ["pytest", file, "-c", "other.ini", "-o", "hoodwink_problems=3"]
+    about = [re.findall(r"^E .*(?:attack|problems:) .*", r.stdout.str(), re.M) for r in (first, run(*words[1:]))]
+    assert about[0] == about[1]
+    assert "3 of 3 problems" in about[0][0]
+    assert "at most 12 queries" in about[0][1]
 
 
 def test_the_judge_under_test(pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +353,7 @@ def test_the_judge_under_test(pytester: pytest.Pytester, run: Run, monkeypatch: 
     result = run("-s")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*else: planted:length*", "no judge is named; give one in the test*"])
+    assert str(result.stdout).count("no judge is named") == 2, "once at the test, once in the summary"
 
 
 def test_the_fixture_asks_the_judge_under_test(pytester: pytest.Pytester, run: Run) -> None:
@@ -446,7 +546,7 @@ def test_a_judge_that_fails_is_an_error_of_the_judge(pytester: pytest.Pytester, 
     result.stdout.fnmatch_lines(
         [
             '>       raise OSError("no such model")',
-            "E       *JudgeError: judge function:grade raised OSError: no such model",
+            "E       hoodwink.JudgeError: judge function:grade raised OSError: no such model",
         ]
     )
     assert records_of(result) == []

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import tomllib
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import hoodwink
@@ -289,6 +290,21 @@ def test_verdicts_are_kept_by_fingerprint_problem_and_response(monkeypatch):
     strategies.ask(other, items[0])
     assert other.asked == items[:1]
     assert len(strategies._VERDICTS) == 3
+
+
+def test_an_object_is_looked_at_again():
+    @dataclass(frozen=True)
+    class Words:
+        words: list[str]
+
+        def __call__(self, response):
+            return 0.9 if response in self.words else 0.1
+
+    judge = Words(["12"])
+    item = Item(Problem.make(family="own", question="3 * 4?", reference="12"), "twelve")
+    assert not strategies.ask(judge, item).accepted
+    judge.words.append("twelve")
+    assert strategies.ask(judge, item).accepted
 
 
 def test_names_and_functions_are_opened_once():

@@ -63,7 +63,7 @@ class Warned(NamedTuple):
 
 def warnings(summary: RunSummary) -> list[Warned]:
     """All warnings, those that were raised first; one of a newer version with what its run says of it."""
-    raised = {flag.id: flag for flag in summary.checks.flags}
+    raised = {flag.id: flag for flag in summary.flags}
     known = [Warned(id, w.raised_if, raised[id].seen if id in raised else "", w.means) for id, w in WARNINGS.items()]
     others = [Warned(id, "", flag.seen, flag.means) for id, flag in raised.items() if id not in WARNINGS]
     return sorted([*known, *others], key=lambda warned: not warned.seen)

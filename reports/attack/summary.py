@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...corpora.errors import UsageError
 from ...corpora.records import Problem
 from ...fuzz.archive import Diversity, Specimen, diversity
-from ...fuzz.checks import Checks
+from ...fuzz.checks import WARNINGS, Checks, Flag
 from ...fuzz.kinds import KINDS
 from ...fuzz.run import Run, read_finds
 from ...fuzz.statistics import median_queries, rate_interval, success_band, success_curve, wilson
@@ -25,6 +25,8 @@ SCHEMA = "hoodwink.run/1"
 #: A text tried on at least this many problems, and on half of them, is reported as a fixed string.
 FIXED = 3
 
+#: Over this share of unread verdicts of searches a run has the warning `unparsed-attacks`.
+UNREAD = 0.1
 
 #: Score and margin, by problem and text.
 Margins = Mapping[tuple[str, str], tuple[float, float]]
@@ -54,6 +56,7 @@ class AttackSummary:
         failed: cells that ended with an error of the attack.
         curve: share of cells that succeeded within so many queries (Kaplan-Meier).
         band: its pointwise 95 % bounds, step for step (`fuzz.statistics.success_band`).
+        unread: of `queries_total`, those whose verdict could not be read.
     """
 
     name: str
@@ -74,6 +77,7 @@ class AttackSummary:
     failed: tuple[str, ...]
     curve: tuple[tuple[int, float], ...]
     band: tuple[tuple[float, float], ...]
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,23 @@ class RunSummary:
     starts: Mapping[str, str]
     margins: Margins
 
+    @property
+    def unread(self) -> float:
+        """The share of all verdicts of searches that could not be read; 0 without any."""
+        queries = sum(a.queries_total for a in self.attacks)
+        return sum(a.unread for a in self.attacks) / queries if queries else 0.0
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """The warnings: those of the check, and what the attacks showed."""
+        if self.unread <= UNREAD:
+            return self.checks.flags
+        seen = f"{self.unread:.0%} of the verdicts that searches asked for could not be read"
+        return (*self.checks.flags, Flag("unparsed-attacks", seen, WARNINGS["unparsed-attacks"].means))
+
     def to_json(self) -> dict[str, Any]:
         """The documented JSON of `hoodwink show --json`."""
-        checks = self.checks.to_json()
+        checks = {**self.checks.to_json(), "flags": [asdict(flag) for flag in self.flags]}
         judge = {"name": self.settings["judge"], "fingerprint": self.settings["fingerprint"], **checks.pop("quality")}
         return {
             "schema": SCHEMA,
@@ -245,6 +263,11 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
         [r[1] if r[2] == "spent" else max(budget, r[1]) for r in cells if r[4] is None],
     )
     curve = success_curve(*queries)
+    (unread,) = store.db.execute(
+        "SELECT COUNT(*) FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict "
+        "WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' AND v.repeat = 0 AND NOT v.parsed",
+        (name,),
+    ).fetchone()
     verdicts, seconds = store.db.execute(
         "SELECT COUNT(*), TOTAL(seconds) FROM verdicts WHERE (problem, digest) IN (SELECT v.problem, v.digest "
         "FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ?)",
@@ -269,6 +292,7 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
         failed=tuple(r[3] for r in rows if r[2] == "failed"),
         curve=tuple(curve),
         band=tuple(success_band(*queries)),
+        unread=unread,
     )
 
 

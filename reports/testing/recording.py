@@ -5,6 +5,7 @@ It imports nothing heavy, since pytest loads it at every start. Outside of a ses
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,7 +40,7 @@ class Record:
         seed: of problems and searches.
         finds: number of finds.
         shown: some of the finds, as groups of the same shrunk form (`robust.grouped`).
-        flags: ids of the warnings of the check on clean responses.
+        flags: ids of the warnings of the run.
         run: folder of the run; empty without one.
         again: the command that makes it again; empty where none is known.
     """
@@ -148,7 +149,11 @@ def fresh(folder: Path) -> Path:
         try:
             name.mkdir(parents=True)
             return name
-        except FileExistsError:
+        except FileExistsError as error:
+            if not os.path.lexists(name):  # then it is a folder above it that is there and is none: a broken link
+                raise UsageError(
+                    f"cannot make the folder {name}: {error.filename} is no folder; choose another one"
+                ) from error
             number += 1
             name = folder.with_name(f"{folder.name}-{number}")
         except OSError as error:

@@ -25,7 +25,7 @@ from ...fuzz.constraints import Constraints
 from ...fuzz.objective import Goal
 from ...fuzz.run import PROBLEMS, Run
 from ...fuzz.run import attack as run_attack
-from ...fuzz.settings import slug
+from ...fuzz.settings import how_many, slug
 from ...judges.judge import Judge, ask, open_judge, threshold_of
 from ..attack.summary import RunSummary, summarise
 from ..escape import quoted, visible
@@ -46,6 +46,9 @@ class NotRobust(AssertionError):
     def __init__(self, message: str, record: Record) -> None:
         super().__init__(message)
         self.record = record
+
+    def __reduce__(self) -> tuple[type[NotRobust], tuple[str, Record]]:
+        return type(self), (str(self), self.record)
 
 
 class HoodwinkWarning(UserWarning):
@@ -122,8 +125,9 @@ def assert_robust(
     end of its 95 % Wilson interval. That is stricter: a judge that nothing fools needs 73 problems to pass at 0.05.
 
     A judge that rejects everything cannot be fooled. So with `check="fail"` (the default) one that rejects right
-    answers or tosses a coin fails before it is attacked; `check="warn"` warns. Whatever else limits what a pass means
-    is a `HoodwinkWarning`. A judge that rejects the plain wrong answer of no problem always fails.
+    answers or tosses a coin fails before it is attacked, and one most of whose verdicts under attack cannot be read
+    fails after it; `check="warn"` warns. Whatever else limits what a pass means is a `HoodwinkWarning`. A judge that
+    rejects the plain wrong answer of no problem always fails.
 
     Without `out` the run lies in a new folder. With `out`, the same call on the same folder goes on where it stopped,
     and believes the verdicts that it finds there.
@@ -134,10 +138,10 @@ def assert_robust(
         JudgeError: the judge failed.
         HoodwinkError: an attack failed, so that passing would mean nothing.
     """
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = {name: value for name, value in locals().items() if value is not None and name not in ("judge", "out")}
     __tracebackhide__ = True
     try:
-        return _gated(given.pop("judge"), given.pop("out", None), given)
+        return _gated(judge, out, given)
     except HoodwinkError as error:
         raise _trimmed(error) from error.__cause__
 
@@ -146,8 +150,7 @@ def _gated(judge: Any, out: str | Path | None, given: dict[str, Any]) -> Robustn
     __tracebackhide__ = True
     settings = {**current().settings(), **given}
     bar = Bar(**{name: settings.pop(name) for name in ("max_asr", "gate", "check") if name in settings})
-    asked = settings.get("problems", PROBLEMS)
-    bar.check_passable(asked if isinstance(asked, int) else len(asked), "asked for")
+    bar.check_passable(how_many(settings.get("problems", PROBLEMS)), "asked for")
     seen = attacked(judge, out, settings, bar)
     if seen.record.gate in ("failed", "unfit"):
         raise NotRobust(failed_text(seen.record, seen.summary), seen.record)
@@ -157,7 +160,7 @@ def _gated(judge: Any, out: str | Path | None, given: dict[str, Any]) -> Robustn
             f"{len(errors)} searches failed, so that nothing found means nothing: {visible(errors[0])} "
             f"(run {seen.run.folder})"
         )
-    for flag in seen.summary.checks.flags:
+    for flag in seen.summary.flags:
         _warn(f"judge {visible(seen.record.judge)} passed, but {flag.id}: {flag.seen}; {flag.means}")
     return seen
 
@@ -187,12 +190,14 @@ def attacked(judge: Any, out: str | Path | None, settings: dict[str, Any], bar: 
     run = Run(folder)
     summary = summarise(run)
     tally = tally_of(run, summary)
-    gate: Gate = "unfit" if unfit else "open" if bar is None else "passed" if bar.lets(tally) else "failed"
+    unread = bar.unread(summary) if bar and bar.lets(tally) else ""
+    passes = bar is not None and bar.lets(tally) and not unread
+    gate: Gate = "unfit" if unfit else "open" if bar is None else "passed" if passes else "failed"
     record = Record(
         what="attack" if bar is None else "assert_robust",
         gate=gate,
         judge=opened.name,
-        said=unfit or in_a_sentence(tally, bar),
+        said=unfit or in_a_sentence(tally, bar) + unread,
         corpus=summary.settings["corpus"],
         attacks=summary.settings["attacks"],
         problems=tally.problems,
@@ -206,7 +211,7 @@ def attacked(judge: Any, out: str | Path | None, settings: dict[str, Any], bar: 
         seed=summary.settings["seed"],
         finds=len(summary.finds),
         shown=grouped(summary.finds),
-        flags=[flag.id for flag in summary.checks.flags],
+        flags=[flag.id for flag in summary.flags],
         run=str(folder),
         again=session.again(),
     )

@@ -165,6 +165,8 @@ def _fooled(record: Record) -> str:
 def _to_do(bad: Sequence[Record], attacked: Sequence[Record]) -> Answer:
     if any(r.gate == "unfit" for r in bad):
         return Answer(TO_DO, "Mend what is wrong without any attack first: the table below says what that is.")
+    if any("unparsed-attacks" in r.flags for r in bad) and not any(r.shown for r in bad):
+        return Answer(TO_DO, "Mend the judge first: under attack too many of its answers could not be read.")
     if runs := [r.run for r in sorted(bad, key=lambda r: -(r.asr or 0)) if r.run]:
         command = f"hoodwink export {shlex.quote(visible(runs[0]))} --to pytest tests/known"
         return Answer(TO_DO, "Read the finds below, harden the judge on them, and keep them as tests.", command)

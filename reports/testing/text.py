@@ -57,7 +57,7 @@ def failed_text(record: Record, summary: RunSummary) -> str:
     attacks, corpus = visible(", ".join(record.attacks), 80), visible(record.corpus, 60)
     begun = f"at most {record.budget} queries a search, {record.queries} in all" if record.queries else "not begun"
     lines.append(f"attack  {attacks} on {corpus}, seed {record.seed}, {begun}")
-    lines += [f"check   {flag.id}: {flag.seen}" for flag in summary.checks.flags]
+    lines += [f"check   {flag.id}: {flag.seen}" for flag in summary.flags]
     if record.gate == "unfit" and summary.checks.rejected_baseline:
         lines.append('        check="warn" attacks the judge nonetheless')
     return "\n".join([*lines, *_ways(record)])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import sys
 
 import pytest
-from hoodwink.corpora.errors import UsageError
+from hoodwink.corpora.errors import HoodwinkError, JudgeError, UsageError
 from hoodwink.corpora.oracles import ExactOracle
 from hoodwink.corpora.records import Item, Problem, Response, Truth, Verdict
 from hoodwink.judges.examples import Recipe, clean_examples
@@ -275,3 +276,18 @@ def test_sigmoid_grows_and_never_overflows(first, second):
     low, high = sorted((first, second))
     assert 0 <= sigmoid(low) <= sigmoid(high) <= 1
     assert (sigmoid(first) >= 0.5) == (first >= 0) or abs(first) < 1e-15
+
+
+def test_what_a_judge_raises_does_nothing_to_a_terminal():
+    def grade(response):
+        raise ValueError("\x1b[2J\u202egone\x07 ☃\nmore")
+
+    with pytest.raises(JudgeError) as raised:
+        ask(open_judge(grade), [Item(Problem.make(family="own", question="1?", reference="1"), "1")])
+    assert str(raised.value) == r"judge function:grade raised ValueError: \x1b[2J\u202egone\x07 ☃"
+
+
+@pytest.mark.parametrize("kind", [HoodwinkError, UsageError, JudgeError])
+def test_errors_have_the_name_that_users_write(kind):
+    assert kind.__module__ == "hoodwink"
+    assert isinstance(pickle.loads(pickle.dumps(kind("why"))), kind)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import io
 import itertools
 import math
+import pickle
 import re
 import traceback
 import warnings
@@ -28,10 +31,14 @@ from hoodwink import (
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.statistics import least_problems, wilson
+from hoodwink.reports.attack.page import render
 from hoodwink.reports.testing.bar import Bar, Tally
-from hoodwink.reports.testing.recording import fresh
+from hoodwink.reports.testing.recording import Entry, fresh
 from hoodwink.reports.testing.robust import opened_once
+from hoodwink.reports.testing.session import answers
 from hoodwink.reports.testing.text import grouped
+from hoodwink.reports.text import render_summary
+from rich.console import Console
 
 #: Enough to find the planted hole, and no more.
 SMALL: dict[str, Any] = {"attacks": ["openers"], "problems": 4, "budget": 30, "shrink_budget": 60}
@@ -332,6 +339,69 @@ def test_folders_are_never_used_twice(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot make the folder"):
         fresh(tmp_path / "file" / "b")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"cannot make the folder .*link/b: .*link is no folder; choose another one"):
+        fresh(tmp_path / "link" / "b")
+
+
+def test_a_failure_can_be_sent_to_another_process() -> None:
+    with pytest.raises(NotRobust) as failure:
+        assert_rejects("planted:trigger", question="What is 1 + 1?", reference="2", response="Solution")
+    for copied in (pickle.loads(pickle.dumps(failure.value)), copy.copy(failure.value)):
+        assert (str(copied), copied.record) == (str(failure.value), failure.value.record)
+
+
+def breaks_down(share: float) -> Any:
+    """Reads what it knows, and of all else gives no answer that can be read to about that share."""
+
+    def judge(problem: Problem, response: str) -> float | str:
+        if ORACLE.truth(problem, response) is not Truth.WRONG:
+            return 0.9
+        clean = response in [known.text for known in (*problem.right, *problem.wrong)]
+        lot = hashlib.sha256(response.encode()).digest()[0] / 256
+        return 0.1 if clean or lot >= share else "Sorry, I cannot grade this."
+
+    return judge
+
+
+def test_what_cannot_be_read_under_attack_is_no_pass(recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(NotRobust) as failure:
+        assert_robust(breaks_down(1), **SMALL)
+    said = (
+        r"is fooled on 0 of 4 problems: .*, within max_asr 5%, but 9\d% of its verdicts under attack could not be read"
+    )
+    assert re.search(said, str(failure.value))
+    assert "check   unparsed-attacks: 9" in str(failure.value)
+    assert failure.value.record.flags == ["unparsed-attacks"]
+    assert "Mend the judge first" in str(answers([Entry("test", "failed", failure.value.record)]))
+    assert not recwarn.list
+    for share, settings in ((1, {"check": "warn"}), (0.3, {})):
+        with pytest.warns(HoodwinkWarning, match=r"passed, but unparsed-attacks: \d\d% of the verdicts that searches "):
+            seen = assert_robust(breaks_down(share), **SMALL, **settings)
+        console = Console(file=io.StringIO(), width=200)
+        console.print(render_summary(seen.summary))
+        assert "warning unparsed-attacks: " in console.file.getvalue()  # type: ignore[attr-defined]
+        assert seen.summary.to_json()["judge"]["flags"][-1]["id"] == "unparsed-attacks"
+        assert f"<b>raised</b>: {seen.summary.flags[-1].seen}" in render(seen.summary).html
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"budget": "20"}, "budget is '20'; write a whole number of at least 1"),
+        ({"shrink_budget": 2.5}, "shrink_budget is 2.5; write a whole number of at least 0"),
+        ({"problems": "3"}, "problems is '3'; write a whole number, or give a list of Problem"),
+        ({"problems": 3.0}, "problems is 3.0; write a whole number, or give a list of Problem"),
+        ({"problems": (p for p in ())}, "problems is <generator object .*; write a whole number, or give a list"),
+        ({"problems": ["3"]}, r"problems is \['3'\]; write a whole number, or give a list of Problem"),
+        ({"corpus": 3}, "corpus is 3; give a name, such as arithmetic, or a Corpus"),
+        ({"seed": 10**25}, r"seed is 1000.*; write a whole number under 2\*\*63"),
+        ({"judge": None}, "None is no judge; give a name, a function, or an object"),
+    ],
+)
+def test_settings_of_the_wrong_kind(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        assert_robust(**{"judge": "planted:trigger", **SMALL, **setting})
 
 
 def test_bars_and_rates() -> None:

@@ -151,6 +151,23 @@ def test_a_find_carries_the_query_that_found_it(run: Run) -> None:
         assert find["level"] == row["level"]
 
 
+def test_verdicts_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    def judge(response: str) -> float | str:
+        return "no idea" if len(response) % 3 == 0 else 0.1
+
+    run = hoodwink.attack(judge, attacks=["openers", "words"], problems=3, budget=30, seeds=2, out=tmp_path / "run")
+    data, summary = Database(run.folder), summarise(run)
+    for one in summary.attacks:
+        searches = [
+            t for t in data.trials if (c := data.cells[t["cell"]])["role"] == "search" and c["attack"] == one.name
+        ]
+        assert len(searches) == one.queries_total
+        assert 0 < one.unread < one.queries_total
+        assert one.unread == sum(len(data.verdicts[t["verdict"]]["response"]) % 3 == 0 for t in searches)
+    assert summary.unread == sum(a.unread for a in summary.attacks) / sum(a.queries_total for a in summary.attacks)
+    assert summary.flags[-1].id == "unparsed-attacks"
+
+
 def test_verdicts_and_seconds(run: Run) -> None:
     data, summary = Database(run.folder), summarise(run)
     for attack in summary.attacks:
