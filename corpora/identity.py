@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
 import dataclasses
-import dis
 import enum
 import functools
 import hashlib
-import inspect
 import sys
 import types
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
+
+from .sources import bound_in, is_users, names_in, set_by, source_of
 
 #: How deep values inside values are looked at.
 DEPTH = 8
 #: So many numbers of an array are looked at, evenly spaced: training changes nearly all of them.
 SAMPLE = 4096
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis))
-_CODE = (types.FunctionType, types.MethodType, functools.partial)
-_CONTAINERS = (dict, list, tuple, set, frozenset)
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, type(Ellipsis))
+_CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.CodeType, functools.partial, type)
+_SOURCED = (*_CODE, types.ModuleType)
+_CONTAINERS = (dict, list, tuple, set, frozenset, collections.deque, types.MappingProxyType)
+_NAMESPACES = (types.SimpleNamespace, argparse.Namespace)
 
 
 def digest_of(function: Any) -> str:
     """A hash of a function's file, code, defaults and surroundings, or of a callable object's class and state.
 
-    Surroundings are what it closes over and the plain constants among the globals that it names. State is told by plain
-    values, functions, paths and the like, data classes, objects of the same module, arrays and the weights of models,
-    and containers of these. Not guaranteed: other state (a connection, what is behind an address) is known by its type.
+    Surroundings are what it closes over, the plain constants among the globals that it names, and of what its file
+    imports: the values that it names, and the files of the user's own functions, classes and modules. State is told by
+    plain values, functions, paths and the like, data classes, namespaces, objects of the user's own classes, arrays and
+    the weights of models, and containers of these; a client by its `base_url`. Not guaranteed: what else a library's
+    object holds is left out, and so is what imported files import.
     """
-    return hashlib.sha256(f"{_file(function)} {describe(function)}".encode("utf-8", "replace")).hexdigest()[:16]
+    return hashlib.sha256(f"{source_of(function)} {describe(function)}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def describe(value: Any, depth: int = DEPTH) -> str:
@@ -41,58 +46,75 @@ def describe(value: Any, depth: int = DEPTH) -> str:
     if depth == 0:
         return type(value).__qualname__
     if isinstance(value, types.CodeType):
-        return describe((value.co_code, value.co_names, value.co_varnames, value.co_consts), depth)
+        return _each((value.co_code, value.co_names, value.co_varnames, value.co_consts), depth)
     if isinstance(value, functools.partial):
-        return f"partial {describe((value.func, value.args, value.keywords), depth)}"
+        return f"partial {_each((value.func, value.args, value.keywords), depth)}"
     if isinstance(value, types.MethodType):
-        return f"method {describe((value.__func__, value.__self__), depth)}"
+        return f"method {_each((value.__func__, value.__self__), depth)}"
     if isinstance(value, types.FunctionType):
         cells = tuple(_contents(cell) for cell in value.__closure__ or ())
-        named = (value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells)
-        return describe((*named, _globals(value, depth)), depth)
-    if isinstance(value, dict):
-        inner = sorted(f"{describe(k, depth - 1)}: {describe(v, depth - 1)}" for k, v in value.items())
-        return "{" + ", ".join(inner) + "}"
-    if isinstance(value, set | frozenset):
-        return "{" + ", ".join(sorted(describe(v, depth - 1) for v in value)) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(describe(v, depth - 1) for v in value) + "]"
+        named = (value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__)
+        return _each((*named, _each(cells, depth - 1), _globals(value), _file_of(value)), depth)
+    if isinstance(value, _CONTAINERS):
+        return _describe_container(value, depth)
     return _describe_object(value, depth)
+
+
+def _each(values: Iterable[Any], depth: int) -> str:
+    return "[" + ", ".join(describe(v, depth - 1) for v in values) + "]"
+
+
+def _describe_container(value: Any, depth: int) -> str:
+    """What a container holds, without what cannot be told."""
+    if isinstance(value, dict | types.MappingProxyType):
+        told = ((k, v) for k, v in value.items() if _tells(v))
+        return "{" + ", ".join(sorted(f"{describe(k, depth - 1)}: {describe(v, depth - 1)}" for k, v in told)) + "}"
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(describe(v, depth - 1) for v in value if _tells(v))) + "}"
+    return _each((v for v in value if _tells(v)), depth)
 
 
 def _describe_object(value: Any, depth: int) -> str:
     """An object by its class and what its state tells."""
     name = f"{type(value).__qualname__} {getattr(value, '__qualname__', '')}"
     if isinstance(value, types.ModuleType | types.BuiltinFunctionType):
-        return name
+        return f"{name} {getattr(value, '__name__', '')}"
     if isinstance(value, type):
-        return f"{name} {describe(_code_of(value), depth - 1)}"
+        return f"{name} {_each(_class_of(value), depth)}"
     if (numbers := _numbers(value)) is not None:
         return f"{name} {numbers}"
     if _is_value(value):
         return repr(value)
-    state = {k: v for k, v in _state(value).items() if _tells(v, type(value).__module__, depth - 1)}
-    return f"{name} {describe(_code_of(type(value)), depth - 1)} {describe(state, depth - 1)}"
+    state = _state(value) if _is_told_by_state(value) else {}
+    return f"{name} {_address(value)} {_each((*_class_of(type(value)), state), depth)}"
 
 
 def _state(value: Any) -> dict[str, Any]:
     """An object's attributes, those in slots too."""
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    return {**{k: getattr(value, k) for k in slots if hasattr(value, k)}, **getattr(value, "__dict__", {})}
+    found = {}
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for slot in [slots] if isinstance(slots, str) else slots:
+            private = slot.startswith("__") and not slot.endswith("__")
+            name = f"_{kind.__name__.lstrip('_')}{slot}" if private else slot
+            if name != "__dict__" and hasattr(value, name):
+                found[name] = getattr(value, name)
+    return {**found, **getattr(value, "__dict__", {})}
 
 
-def _tells(value: Any, module: str, depth: int) -> bool:
-    """Whether an attribute is the same in every process for as long as the object behaves the same.
+def _tells(value: Any) -> bool:
+    """Whether a value is the same in every process for as long as what holds it behaves the same.
 
-    A client's connections, locks and caches are not, and neither is what a library's object keeps for itself.
+    A client's connections and locks are not, and neither is what a library's object keeps for itself. A counter or a
+    cache among an object's own attributes cannot be known for one, and is told.
     """
-    if isinstance(value, _PLAIN + _CODE) or depth == 0:
+    if isinstance(value, _PLAIN + _SOURCED + _CONTAINERS):
         return True
-    if isinstance(value, _CONTAINERS):
-        inner = value.values() if isinstance(value, dict) else value
-        return all(_tells(v, module, depth - 1) for v in inner)
-    own = type(value).__module__ == module and not isinstance(value, type | types.ModuleType)
-    return own or dataclasses.is_dataclass(value) or _is_value(value) or _numbers(value) is not None
+    return bool(_is_told_by_state(value) or _is_value(value) or _address(value) or _numbers(value) is not None)
+
+
+def _is_told_by_state(value: Any) -> bool:
+    return isinstance(value, _NAMESPACES) or dataclasses.is_dataclass(value) or is_users(type(value))
 
 
 def _is_value(value: Any) -> bool:
@@ -105,34 +127,78 @@ def _is_value(value: Any) -> bool:
     return told and hashed is not None and hashed is not object.__hash__ and " at 0x" not in repr(value)
 
 
+def _address(value: Any) -> str:
+    """Whom a client asks, as those of OpenAI and Anthropic and of httpx say it; nothing for anything else."""
+    try:
+        url = getattr(value, "base_url", "")
+        return str(url) if isinstance(url, str) or type(url).__name__ == "URL" else ""
+    except Exception:  # a property of the user's may raise anything
+        return ""
+
+
 def _numbers(value: Any) -> str | None:
-    """A hash of the numbers of an array or tensor, or of all of a model's; None for anything else."""
+    """A hash of the numbers of an array or tensor, or of all of a model's; None for anything else.
+
+    Numbers that are nowhere (a tensor on the device `meta`) are known by their shape.
+    """
     if isinstance(value, type):
         return None
-    if callable(getattr(value, "state_dict", None)) and callable(getattr(value, "parameters", None)):
-        return hashlib.sha256(repr([(k, _numbers(v)) for k, v in value.state_dict().items()]).encode()).hexdigest()
-    if not all(hasattr(value, name) for name in ("dtype", "shape", "flatten")):
+    try:
+        if callable(getattr(value, "state_dict", None)) and callable(getattr(value, "parameters", None)):
+            told: Any = [(k, _numbers(v)) for k, v in value.state_dict().items()]
+        elif all(hasattr(value, name) for name in ("dtype", "shape", "flatten")):
+            told = (str(value.dtype), tuple(value.shape), _some(value))
+        else:
+            return None
+        return hashlib.sha256(repr(told).encode("utf-8", "replace")).hexdigest()
+    except Exception:  # it only looked like one, or a property of it raises
         return None
-    flat = value.flatten()
-    some = flat[:: max(1, len(flat) // SAMPLE)].tolist()  # a tensor's, on any device, and an array's
-    return hashlib.sha256(repr((str(value.dtype), tuple(value.shape), some)).encode()).hexdigest()
 
 
-def _globals(function: types.FunctionType, depth: int) -> dict[str, Any]:
-    """The globals that a function names and that are plain constants, or code that no file holds.
+def _some(value: Any) -> list[Any] | None:
+    """Some numbers of an array, or of a tensor on any device; None where there are none to be had."""
+    try:
+        if str(getattr(value, "layout", "")).startswith("torch.sparse"):
+            value = value.to_dense()
+        flat = value.flatten()
+        some: list[Any] = flat[:: max(1, len(flat) // SAMPLE)].tolist()
+        return some
+    except Exception:
+        return None
 
-    What the function sets itself, such as a counter, is no constant. Neither is a list or dict, which may be a cache:
-    it is told only where no file tells what it was written as, as in a notebook.
+
+def _globals(function: types.FunctionType) -> dict[str, Any]:
+    """The globals that a function names and that tell how it behaves.
+
+    Those of its own file are the plain constants, as what is written there is known by the file: a list or dict may be
+    a cache, and what a function sets, such as a counter, is no constant. What the file imports is told by its value, or
+    by its file if it is code of the user's. Where no file holds the function, as in a notebook, lists, dicts and
+    functions are told too.
     """
-    found = {}
-    mutable = not _file(function)
-    for name in sorted(set(_names(function.__code__)) - set(_set_by(function.__code__))):
+    code, source = function.__code__, source_of(function)
+    own, counters = bound_in(source)
+    names = set(names_in(code))
+    found: dict[str, Any] = {}
+    for name in sorted(names - set(set_by(code, "GLOBAL")) - counters):
         value = function.__globals__.get(name)
-        if isinstance(value, types.FunctionType):
-            if not _file(value):
+        if name not in own if source else isinstance(value, _SOURCED) and source_of(value):
+            found |= _imported(name, value, names - set(set_by(code, "ATTR")))
+        elif isinstance(value, types.FunctionType):
+            if not source:
                 found[name] = value.__code__
-        elif value is not None and _is_plain(value, depth, mutable=mutable):
+        elif value is not None and _is_plain(value, DEPTH, mutable=not source):
             found[name] = value
+    return found
+
+
+def _imported(name: str, value: Any, names: set[str]) -> dict[str, Any]:
+    """What is told of an imported value, and of the attributes that code names of a module of the user's."""
+    if not isinstance(value, _SOURCED):
+        return {} if value is None else {name: value}
+    found: dict[str, Any] = {name: _file_of(value)} if is_users(value) else {}
+    if found and isinstance(value, types.ModuleType):
+        for inner in sorted(names & vars(value).keys()):
+            found |= _imported(f"{name}.{inner}", vars(value)[inner], names - {inner})
     return found
 
 
@@ -144,27 +210,24 @@ def _is_plain(value: Any, depth: int, *, mutable: bool) -> bool:
     return isinstance(value, _PLAIN)
 
 
-def _set_by(code: types.CodeType) -> Iterator[str]:
-    """The globals that code sets."""
-    yield from (i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"))
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _set_by(constant)
+def _class_of(kind: type) -> tuple[Any, ...]:
+    """The user's own classes among a class and its bases: their files, the globals their methods name, or their code.
+
+    The code of methods is told where no file holds it: that of a notebook.
+    """
+    told: list[Any] = []
+    for each in kind.__mro__:
+        if is_users(each):
+            methods = {k: v for k, v in vars(each).items() if isinstance(v, types.FunctionType)}
+            file = _file_of(each)
+            told += [file, {k: _globals(v) if file else (v.__code__, _globals(v)) for k, v in methods.items()}]
+    return tuple(told)
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    """The names that code may look up, that of functions inside it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
-
-
-def _code_of(kind: type) -> dict[str, types.CodeType]:
-    """The code of a class's own methods where no file holds it: a class of a notebook."""
-    if kind.__module__ == "builtins" or _file(kind):
-        return {}
-    return {name: value.__code__ for name, value in vars(kind).items() if isinstance(value, types.FunctionType)}
+def _file_of(thing: Any) -> str:
+    """A hash of the user's own file that something comes from; nothing where it is a library's, or in no file."""
+    source = source_of(thing) if is_users(thing) else ""
+    return hashlib.sha256(source.encode()).hexdigest() if source else ""
 
 
 def _contents(cell: Any) -> Any:
@@ -172,14 +235,3 @@ def _contents(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # a variable that is not set yet
         return None
-
-
-def _file(function: Any) -> str:
-    """The text of the file that a function comes from: what it calls there is part of it."""
-    inner = inspect.unwrap(function.func if isinstance(function, functools.partial) else function)
-    module = sys.modules.get(getattr(inner, "__module__", None) or type(inner).__module__)
-    file = getattr(module, "__file__", None)
-    try:
-        return Path(file).read_text("utf-8") if file else ""
-    except (OSError, UnicodeDecodeError):
-        return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
 import copy
 import dataclasses
 import datetime
@@ -13,9 +15,11 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import numpy as np
+import openai
 import pytest
 import torch
 from hoodwink.corpora.identity import digest_of
@@ -61,6 +65,10 @@ def test_what_may_behave_otherwise_has_another_digest():
     assert digest_of(closure(1)) == digest_of(closure(1))
 
 
+def client(host):
+    return openai.OpenAI(api_key="none", base_url=f"http://{host}/v1")
+
+
 @dataclasses.dataclass
 class Config:
     model: str
@@ -82,6 +90,28 @@ class Part:
 
     def __init__(self, inner):
         self.inner = inner
+
+
+class Private:
+    __slots__ = ("__inner",)
+
+    def __init__(self, inner):
+        self.__inner = inner
+
+
+class Single:
+    __slots__ = "inner"
+
+    def __init__(self, inner):
+        self.inner = inner
+
+
+def stored(module, name):
+    """A class of another module of the user's."""
+    made = types.ModuleType(module)
+    exec(f"class {name}:\n    def __init__(self, held):\n        self.held = held\n", made.__dict__)
+    sys.modules[module] = made  # copies of its objects look it up
+    return vars(made)[name]
 
 
 def model(value):
@@ -114,6 +144,16 @@ PAIRS = [
     (torch.zeros(3), torch.ones(3)),
     (torch.zeros(3), torch.zeros(3, dtype=torch.float64)),
     (model(0), model(1)),
+    (torch.tensor([0.0, 1.0]).to_sparse(), torch.tensor([0.0, 2.0]).to_sparse()),
+    (torch.zeros(2, device="meta"), torch.zeros(3, device="meta")),
+    (types.SimpleNamespace(t=1), types.SimpleNamespace(t=2)),
+    (argparse.Namespace(t=1), argparse.Namespace(t=2)),
+    (collections.deque([1]), collections.deque([2])),
+    (bytearray(b"a"), bytearray(b"b")),
+    (Private(1), Private(2)),
+    (Single(1), Single(2)),
+    (stored("hw_settings", "Settings")(1), stored("hw_settings", "Settings")(2)),
+    (dict, list),
 ]
 
 
@@ -123,6 +163,37 @@ def test_what_is_captured_is_told_apart(one, other):
     for wrap in (Holder, lambda held: lambda response: held, lambda held: functools.partial(grade, k=held)):
         assert digest_of(wrap(one)) == digest_of(wrap(copy.deepcopy(one)))
         assert digest_of(wrap(one)) != digest_of(wrap(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"model": "a", "client": client("x")}, {"model": "b", "client": client("x")}),
+        ({"model": "a", "lock": threading.Lock()}, {"model": "b", "lock": threading.Lock()}),
+        ([socket.socket(), "a"], [socket.socket(), "b"]),
+        (types.MappingProxyType({"t": 1}), types.MappingProxyType({"t": 2})),
+        (client("x"), client("y")),
+    ],
+)
+def test_what_cannot_be_told_hides_nothing_beside_it(one, other):
+    """Only it is left out, and of a client not the server that it asks."""
+    assert digest_of(Holder(one)) == digest_of(Holder(one))
+    assert digest_of(Holder(one)) != digest_of(Holder(other))
+
+
+def test_what_raises_when_it_is_looked_at_is_told_by_the_rest():
+    class Odd:
+        def __init__(self, held):
+            self.held = held
+
+        @property
+        def dtype(self):
+            raise RuntimeError("not loaded yet")
+
+        base_url = state_dict = shape = dtype
+
+    assert digest_of(Holder(Odd(1))) != digest_of(Holder(Odd(2)))
+    assert digest_of(Odd(1)) != digest_of(Odd(2))
 
 
 def test_what_differs_between_processes_is_not_told():
@@ -173,6 +244,83 @@ def test_a_global_that_comes_from_outside_is_told(tmp_path, monkeypatch):
         digests.append(digest_of(importlib.import_module("hw_env").f))
         del sys.modules["hw_env"]
     assert digests[0] == digests[2] != digests[1]
+
+
+OTHER = """
+import os
+BAR = {"bar": os.environ["HW_BAR"]}
+LIMIT = os.environ["HW_BAR"]
+def helper(): return 1
+"""
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        "from hw_other import BAR\ndef f(response): return BAR['bar']",
+        "from hw_other import BAR as SETTINGS\ndef f(response): return SETTINGS['bar']",
+        "from hw_other import *\ndef f(response): return BAR['bar']",
+        "import hw_other\ndef f(response): return hw_other.BAR['bar']",
+        "import hw_other\ndef f(response): return hw_other.LIMIT",
+        "from hw_other import BAR\nclass F:\n    def __call__(self, response): return BAR['bar']\nf = F()",
+        "from hw_other import BAR\nclass F:\n    def grade(self, response): return BAR['bar']\nf = F().grade",
+    ],
+)
+def test_what_comes_from_another_file_is_told(judge, tmp_path, monkeypatch):
+    assert len({told(tmp_path, monkeypatch, judge, OTHER, bar) for bar in ("1", "2", "1")}) == 2
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        "from hw_other import helper\ndef f(response): return helper()",
+        "import hw_other\ndef f(response): return hw_other.helper()",
+        "import hw_other\nclass F:\n    def __init__(self): self.helper = hw_other.helper\n"
+        "    def __call__(self, response): return self.helper()\nf = F()",
+    ],
+)
+def test_code_of_another_file_is_told(judge, tmp_path, monkeypatch):
+    changed = OTHER.replace("return 1", "return  2")
+    assert len({told(tmp_path, monkeypatch, judge, other, "1") for other in (OTHER, changed, OTHER)}) == 2
+
+
+def told(folder, monkeypatch, judge, other, bar):
+    """The digest of a judge's function `f`, of which another file holds a part."""
+    (folder / "hw_mine.py").write_text(judge)
+    (folder / "hw_other.py").write_text(other)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    monkeypatch.setenv("HW_BAR", bar)
+    for name in ("hw_mine", "hw_other"):
+        sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+    return digest_of(importlib.import_module("hw_mine").f)
+
+
+COUNTING = """
+import functools, json
+from hw_other import LIMIT
+calls = 0
+cache = {}
+def count():
+    global calls
+    calls += 1
+@functools.lru_cache
+def known(response): return len(response)
+def f(response):
+    count()
+    cache[response] = json.dumps(calls)
+    return known(response) > len(LIMIT)
+"""
+
+
+def test_counters_and_caches_of_the_judges_own_file_are_not_told(tmp_path, monkeypatch):
+    before = told(tmp_path, monkeypatch, COUNTING, OTHER, "1")
+    judge = sys.modules["hw_mine"]
+    assert digest_of(judge.f) == before
+    judge.f("x")
+    assert (judge.calls, judge.cache) == (1, {"x": "1"})
+    assert digest_of(judge.f) == before
 
 
 def test_the_digest_is_the_same_in_every_process(tmp_path):
