@@ -31,7 +31,7 @@ REJECTING = frozenset({"no", "false", "incorrect"})
 FIELDS = frozenset({"verdict", "score", "correct", "accepted"})
 
 _NUMBER = re.compile(r"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
-_FENCED = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL | re.IGNORECASE)
+_FENCED = re.compile(r"```(?:json)?[^\S\n]*\n(.*)\n[^\S\n]*```", re.DOTALL | re.IGNORECASE)
 _QUOTES = "\"'`*“”‘’"
 
 
@@ -103,9 +103,10 @@ def is_response(answer: Any) -> bool:
 def read_reply(answer: Any) -> Reply:
     """What a text or a client's response object says.
 
-    A chat completion (or completion) with log-probabilities, whose first token is one of the words, says P(yes): the
-    probability of all accepting words among the alternatives listed for the first token. If none is listed, it is at
-    most what the list leaves over, and at most that of the least likely token listed: the smaller of these is taken.
+    A chat completion (or completion) that is one of the words, and whose first token is that word, says P(yes) where it
+    has log-probabilities: the probability of all accepting words among the alternatives listed for the first token. If
+    none is listed, it is at most what the list leaves over, and at most that of the least likely token listed: the
+    smaller of these is taken.
 
     Raises:
         JudgeError: several choices, of which only the caller knows which one counts.
@@ -117,14 +118,14 @@ def read_reply(answer: Any) -> Reply:
     if len(answer.choices) != 1:
         raise JudgeError(f"the model's response holds {len(answer.choices)} choices; ask for one (n=1)")
     [choice] = answer.choices
-    text = _text_of(choice)
-    if text is None:  # a refusal, a tool call
-        refusal = getattr(getattr(choice, "message", None), "refusal", None)
+    text, refusal = _text_of(choice), getattr(getattr(choice, "message", None), "refusal", None)
+    if text is None or refusal:  # a refusal, whatever stands beside it; a tool call
         return Reply(None, _storable(refusal) if isinstance(refusal, str) else "")
+    said = read_text(text)
     listed = _first_token(getattr(choice, "logprobs", None))
-    if listed is not None and _begins(text, listed[0]):
+    if isinstance(said, bool) and listed is not None and _bare(listed[0]) == _bare(text):
         return Reply(_probability(listed[1]), _storable(text))
-    return Reply(read_text(text), _storable(text))
+    return Reply(said, _storable(text))
 
 
 def _has_choices(answer: Any) -> bool:
@@ -157,15 +158,6 @@ def _first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
     if not all(isinstance(value, int | float) and not math.isnan(value) for _, value in listed):
         return None
     return token, {each: math.exp(min(0.0, value)) for each, value in listed}
-
-
-def _begins(text: str, token: str) -> bool:
-    """Whether a token is one of the words, and the reply's first word whole: `No`, but not the `No` of `Nobody`."""
-    word = _bare(token)
-    if word not in ACCEPTING and word not in REJECTING:
-        return False
-    begin = text.strip().strip(_QUOTES).casefold()
-    return begin.startswith(word) and not begin[len(word) : len(word) + 1].isalnum()
 
 
 def _probability(listed: Mapping[str, float]) -> float:

@@ -103,7 +103,9 @@ def chat(text, logprobs=None, **message):
         ("No", tokens(("No", 0.9), ("no", 0.099)), 0.001),  # at most what is left over
         ("No", tokens(("No", 0.75)), 0.25),
         ("yes", tokens(("yes", 0.6)), 0.6),
-        ("Yes, it does.", tokens(("Yes", 0.9), ("No", 0.1)), 0.9),
+        ("Yes.", tokens(("Yes", 0.9), ("No", 0.1)), 0.9),
+        ("Yes, it does.", tokens(("Yes", 0.9), ("No", 0.1)), None),
+        ("Yes and no, it is wrong", tokens(("Yes", 0.9), ("No", 0.1)), None),
         ("**yes**", tokens(("yes", 0.9), ("no", 0.1)), 0.9),
         ("incorrect", tokens(("in", 0.9), ("correct", 0.1)), False),  # the first token is no word: the text is read
         ("Nobody knows", tokens(("No", 0.9), ("Yes", 0.1)), None),
@@ -142,6 +144,8 @@ def test_completions_and_responses():
 
 def test_a_refusal_is_no_verdict():
     assert read_reply(chat(None, refusal="I can't help with that.")) == (None, "I can't help with that.")
+    assert read_reply(chat("yes", refusal="I won't.")) == (None, "I won't.")
+    assert read_reply(chat("yes", refusal=None)) == (True, "yes")
     assert read_reply(chat(None, tool_calls=[1])) == (None, "")
 
 
@@ -161,3 +165,10 @@ def test_other_things_are_no_response(thing):
 def test_json_that_a_model_wrote_is_read_as_it_was_meant():
     for score in (0.0, 0.125, 1.0):
         assert read_text(json.dumps({"reasoning": 'He wrote "yes".\n{', "score": score}, indent=2)) == score
+
+
+def test_a_fence_that_never_closes_is_read_at_once():
+    """Cubic, this would take days."""
+    for filler in ("\n", " ", "\n ", "`\n"):
+        assert read_text("```" + filler * 100_000 + "x") is None
+    assert read_text("```json \n\n  yes \n\n  ```") is True
