@@ -26,7 +26,7 @@ def from_pipeline(
     accept: str | None = None,
     prompt: str | None = None,
 ) -> Judge:
-    """A judge around a pipeline for `text-classification` or `text-generation`, asked as it was made.
+    """A judge around a pipeline for `text-classification` or `text-generation`, asked as it was made, but never to cut.
 
     `prompt` is the prompt `match`, or a Jinja file of the user's with `question`, `reference` and `response`.
 
@@ -148,7 +148,7 @@ class ClassifierJudge(_PipelineJudge):
         return ids
 
     def _read(self, texts: list[str]) -> list[Verdict]:
-        rows = self.pipeline(texts, top_k=None, function_to_apply="none", **self.marks)
+        rows = self.pipeline(texts, top_k=None, function_to_apply="none", truncation=False, **self.marks)
         return [self._verdict({entry["label"]: entry["score"] for entry in row}) for row in rows]
 
     def _verdict(self, logits: dict[str, float]) -> Verdict:
@@ -173,6 +173,7 @@ class GeneratorJudge(_PipelineJudge):
     def __init__(self, pipeline: Any, *, name: str, threshold: float, prompt: Prompt) -> None:
         super().__init__(pipeline, name, threshold, prompt)
         self.context -= 1  # a token has to be written
+        self.marks = {"add_special_tokens": not pipeline.tokenizer.chat_template}  # a chat template writes them itself
         self.fingerprint = _fingerprint(pipeline, threshold, prompt.fingerprint)
 
     def prompt(self, item: Item) -> str:
@@ -180,11 +181,11 @@ class GeneratorJudge(_PipelineJudge):
         return self.template.render(item, self.pipeline.tokenizer)
 
     def _encoded(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.pipeline.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        ids: list[list[int]] = self.pipeline.tokenizer(texts, **self.marks)["input_ids"]
         return ids
 
     def _read(self, texts: list[str]) -> list[Verdict]:
-        rows = self.pipeline(texts, return_full_text=False)
+        rows = self.pipeline(texts, return_full_text=False, truncation=False, **self.marks)
         return [verdict_on(self._written(row), self.threshold) for row in rows]
 
     def _written(self, sequences: list[dict[str, Any]]) -> Reply:

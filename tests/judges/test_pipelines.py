@@ -14,6 +14,7 @@ from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.judge import HasPieces, Judge, ask, open_judge, sigmoid
 from hoodwink.judges.pipelines import ClassifierJudge, GeneratorJudge
+from tokenizers.processors import TemplateProcessing
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -196,6 +197,39 @@ def test_what_is_too_long_is_not_cut(classifier, generator, items):
         assert verdicts[1].text.endswith(f"tokens; the model reads {limit}")
         assert [verdicts[0], verdicts[2]] == ask(judge, [items[0], items[1]])
         assert ask(judge, []) == []
+
+
+def test_a_pipeline_that_was_made_to_cut_does_not(classifier, generator, items):
+    """Else what stands behind the cut would change nothing."""
+    short, long = (Item(items[0].problem, "x" * count) for count in (50, 2000))
+    pipe = classifier("no", "yes")
+    cuts = pipeline("text-classification", model=pipe.model, tokenizer=pipe.tokenizer, truncation=True, max_length=32)
+    assert ask(open_judge(cuts), [short]) == ask(open_judge(pipe), [short])
+    assert not ask(open_judge(cuts), [long])[0].parsed
+    whole, cuts = open_judge(generator()), open_judge(generator(truncation=True, max_length=32))
+    assert [v.text for v in ask(cuts, [short])] == [v.text for v in ask(whole, [short])]
+
+
+@pytest.mark.parametrize("chats", [True, False])
+def test_a_generator_reads_one_mark_of_the_beginning(chats, model, tokenizer, items):
+    """From a chat template, or else from the tokenizer: as in Llama 3, Gemma and Mistral."""
+    marked = copy.deepcopy(tokenizer)
+    mark = marked.bos_token
+    post = TemplateProcessing(single=f"{mark} $A", special_tokens=[(mark, marked.bos_token_id)])
+    marked.backend_tokenizer.post_processor = post
+    marked.chat_template = "{{ bos_token }}" + "{{ messages[-1]['content'] }}" if chats else None
+    pipe = pipeline("text-generation", model=model, tokenizer=marked, do_sample=False, max_new_tokens=3)
+    judge, read = open_judge(pipe), []
+    hook = model.register_forward_pre_hook(
+        lambda module, args, given: read.append(given["input_ids"][0].tolist()), with_kwargs=True
+    )
+    try:
+        ask(judge, items[:1])
+    finally:
+        hook.remove()
+    assert read[0][0] == marked.bos_token_id
+    assert read[0].count(marked.bos_token_id) == 1
+    assert judge._encoded([judge.prompt(items[0])]) == [read[0]]
 
 
 def test_generated_text_is_read_strictly(generator, items):
