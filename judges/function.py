@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -68,21 +68,34 @@ class FunctionJudge:
             answers = self._each(items, [(name, _FIELDS[name]) for name in self.fields])
         elif self.is_async:
             [given] = in_loop([partial(self.function, list(items))], 1)
-            answers = list(given)
+            answers = self._listed(given)
         else:
-            answers = list(self._plain(self.function(list(items))))
+            answers = self._listed(self._plain(self.function(list(items))))
         return [self._verdict(a) for a in answers]
 
     def _each(self, items: Sequence[Item], fields: Sequence[tuple[str, Callable[[Item], Any]]]) -> list[Any]:
         """The function's answer to each item."""
         if self.is_async:
             return in_loop(self._calls(items, fields), 1)
-        return [self.function(**{name: get(item) for name, get in fields}) for item in items]
+        return [self._plain(self.function(**{name: get(item) for name, get in fields})) for item in items]
 
     def _calls(
         self, items: Sequence[Item], fields: Sequence[tuple[str, Callable[[Item], Any]]]
     ) -> list[Callable[[], Any]]:
         return [partial(self.function, **{name: get(item) for name, get in fields}) for item in items]
+
+    def _listed(self, given: Any) -> list[Any]:
+        """What a function of a batch returned, if it can be one answer for each item."""
+        if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping | Set) or is_response(given):
+            raise JudgeError(
+                f"judge {self.name} is given a list of items and returned a {type(given).__name__}; return a list with "
+                f"an answer for each, or name the parameters among {', '.join(_FIELDS)} to be called for each response"
+            )
+        answers = list(given)
+        for late in answers[1:]:
+            if inspect.iscoroutine(late):  # the first is an error already: nobody will wait for these
+                late.close()
+        return answers
 
     def _verdict(self, answer: Any) -> Verdict:
         if type(answer) is float and 0 <= answer <= 1:  # the usual answer first
@@ -156,8 +169,13 @@ class ConcurrentJudge(FunctionJudge):
         return self.score(prepared)
 
     def _each(self, items: Sequence[Item], fields: Sequence[tuple[str, Callable[[Item], Any]]]) -> list[Any]:
-        many = in_loop if self.is_async else in_threads
-        return many(self._calls(items, fields), self.in_flight)
+        calls = self._calls(items, fields)
+        if self.is_async:
+            return in_loop(calls, self.in_flight)
+        return in_threads([partial(self._called, call) for call in calls], self.in_flight)
+
+    def _called(self, call: Callable[[], Any]) -> Any:
+        return self._plain(call())
 
 
 def from_function(

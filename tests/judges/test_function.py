@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import math
 import re
 import sys
@@ -171,13 +172,37 @@ def test_the_wrong_number_of_answers(count, two):
     )
 
 
-def test_no_answer_at_all(two):
+@pytest.mark.parametrize(
+    "answer", [None, 0.5, "ok", b"ok", {"a": 1, "b": 0}, {0.1, 0.2}, types.SimpleNamespace(output_text="yes")]
+)
+def test_what_is_no_list_of_answers(answer, two):
+    """A text of two characters, or a mapping of two keys, is no two answers."""
+
     def grade(items):
-        pass
+        return answer
 
     assert failure(grade, two, JudgeError) == (
-        "judge function:grade raised TypeError: 'NoneType' object is not iterable"
+        f"judge function:grade is given a list of items and returned a {type(answer).__name__}; return a list with an "
+        "answer for each, or name the parameters among question, reference, response, problem to be called for each "
+        "response"
     )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_coroutines_that_nobody_awaits_are_all_closed(in_flight, items):
+    async def later(response):
+        return True
+
+    def one(response):
+        return later(response)
+
+    said = "returned a coroutine; write it as `async def`"
+    with pytest.raises(JudgeError, match=said):
+        ask(open_judge(one, in_flight=in_flight), items[:8])
+    with pytest.raises(JudgeError, match=said):
+        ask(open_judge(lambda items: [True, *(later(item) for item in items[1:])]), items[:8])
+    gc.collect()  # else a warning of one left over would come later, and elsewhere
 
 
 @pytest.mark.parametrize(
