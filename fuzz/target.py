@@ -13,7 +13,7 @@ import numpy as np
 
 from ..corpora.errors import HoodwinkError, JudgeError, UsageError
 from ..corpora.records import Item, Problem, Response
-from ..judges.judge import Cuts, GradientJudge, HasEmbeddings, HasPieces, Judge, Slope, first_line
+from ..judges.judge import Cuts, GradientJudge, HasEmbeddings, HasPieces, Judge, Slope, blamed, first_line
 from .commons import Commons
 from .constraints import Constraints
 
@@ -40,8 +40,15 @@ _CUTS = re.compile(r" ?\w+| ?[^\w\s]|\s")
 
 
 def cut_by(judge: Judge, text: str) -> Sequence[str]:
-    """A text cut into a judge's tokens, or plainly where it does not say how."""
-    return judge.cut(text) if isinstance(judge, Cuts) else cut_plainly(text)
+    """A text cut into a judge's tokens, or plainly where it does not say how, or where its tokens are not the text.
+
+    Raises:
+        JudgeError: the judge raised, or gave something else than a sequence of texts.
+    """
+    pieces = blamed(judge, lambda: [*judge.cut(text)]) if isinstance(judge, Cuts) else []
+    if not all(isinstance(piece, str) for piece in pieces):
+        raise JudgeError(f"judge {judge.name} cut {text[:40]!r} into {pieces!r:.60}; return the texts of its tokens")
+    return pieces if "".join(pieces) == text else cut_plainly(text)
 
 
 def cut_plainly(text: str) -> list[str]:

@@ -252,7 +252,7 @@ def begin(judge: Judge, items: Sequence[Item], *, afresh: bool = False) -> Calla
     if afresh and isinstance(judge, Afresh):
         work = partial(judge.score_afresh, items)
     elif isinstance(judge, Staged):
-        work = partial(judge.compute, _blamed(judge, partial(judge.prepare, items)))
+        work = partial(judge.compute, blamed(judge, partial(judge.prepare, items)))
     else:
         work = partial(judge.score, items)
     return partial(_finish, judge, items, work)
@@ -260,7 +260,7 @@ def begin(judge: Judge, items: Sequence[Item], *, afresh: bool = False) -> Calla
 
 def _finish(judge: Judge, items: Sequence[Item], work: Callable[[], Sequence[Verdict]]) -> list[Verdict]:
     """Do the work and check what comes back."""
-    verdicts = _blamed(judge, lambda: list(work()))
+    verdicts = blamed(judge, lambda: list(work()))
     if len(verdicts) != len(items):
         raise JudgeError(
             f"judge {judge.name} returned {len(verdicts)} verdicts for {len(items)} items; return one each"
@@ -268,7 +268,7 @@ def _finish(judge: Judge, items: Sequence[Item], work: Callable[[], Sequence[Ver
     return [v if _is_plain(v) else _checked(judge, i, v) for i, v in zip(items, verdicts, strict=True)]
 
 
-def _blamed(judge: Judge, work: Callable[[], T]) -> T:
+def blamed(judge: Judge, work: Callable[[], T]) -> T:
     """Do a judge's work; what it raises is a JudgeError."""
     try:
         return work()

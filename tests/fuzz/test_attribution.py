@@ -7,10 +7,11 @@ import re
 import hoodwink
 import pytest
 from hoodwink import Candidate
+from hoodwink.corpora.errors import JudgeError
 from hoodwink.corpora.records import Item, Trial, Truth, Verdict, Weight
 from hoodwink.fuzz.attribution import MOST, Attribution, joined
 from hoodwink.fuzz.cells import Cell
-from hoodwink.fuzz.target import cut_plainly
+from hoodwink.fuzz.target import cut_by, cut_plainly
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,3 +95,31 @@ def test_weighing_costs_no_query_and_finds_that_are_left_as_they_are_are_not_wei
     ]
     assert [s.attacks[0].queries_total for s in asked] == [3, 3]
     assert [{len(f["tokens"]) for f in s.finds} for s in asked] == [{0}, {2}]
+
+
+class Cutting:
+    """A judge that cuts texts as it is told to."""
+
+    name, fingerprint = "cutting", "cutting-1"
+
+    def __init__(self, cut):
+        self.cut = cut
+
+    def score(self, items):
+        return [Verdict(0.9, 2.0, True) for _ in items]
+
+
+def test_a_judge_is_held_to_its_cuts():
+    assert cut_by(Cutting(lambda text: (text[:1], text[1:])), "a b") == ["a", " b"]
+    for loses in (str.split, lambda text: [], lambda text: [*text, "!"]):
+        assert cut_by(Cutting(loses), "yes day") == cut_plainly("yes day")
+    with pytest.raises(JudgeError, match="judge cutting raised RuntimeError: no tokens"):
+        cut_by(Cutting(fail), "yes")
+    with pytest.raises(JudgeError, match=r"judge cutting cut 'yes' into \[1, 2\]; return the texts of its tokens"):
+        cut_by(Cutting(lambda text: [1, 2]), "yes")
+    with pytest.raises(JudgeError, match=r"judge cutting raised TypeError: .* not NoneType"):
+        cut_by(Cutting(lambda text: None), "yes")
+
+
+def fail(text):
+    raise RuntimeError("no tokens")
