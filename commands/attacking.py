@@ -71,8 +71,9 @@ def attack(
     from ..fuzz.run import attack as call
     from ..fuzz.run import resolve
     from ..reports.attack.summary import summarise
+    from ..reports.attack.text import render_summary
     from ..reports.progress import AttackProgress
-    from ..reports.text import render_summary, write
+    from ..reports.text import write
     from ..reports.views import report as write_report
 
     judging = open_named(judge, opening)

@@ -359,6 +359,11 @@ def _same_run(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     """Refuse to go on in the folder of a run that was asked for something else."""
     before, now = old["identity"], new["identity"]
     changed = [f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in now if before.get(key) != now[key]]
+    if changed and all(each.startswith("fingerprint ") for each in changed):
+        raise UsageError(
+            f"folder {folder} holds a run of the judge as it was before: its code, weights, prompt or settings have "
+            "changed since (fingerprint); use another --out, or delete the folder"
+        )
     if changed:
         raise UsageError(
             f"folder {folder} holds another run ({'; '.join(changed)}); use another --out or the old settings"

@@ -127,7 +127,7 @@ class PlantedJudge:
 
 
 def planted(name: str) -> PlantedJudge:
-    """`planted:NAME`; see `HOLES`.
+    """A judge with one known hole, to test a search with; never a result.
 
     Raises:
         UsageError: no hole has that name.

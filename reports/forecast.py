@@ -33,7 +33,9 @@ def render_forecast(
         lines.append("Time: not measured; --measure asks the judge a few known responses.")
     if price is not None:
         lines.append(f"Cost: at most {forecast.verdicts / 1000 * price:,.2f}, at {price:g} for 1,000 verdicts.")
-    lines.append("A search ends with its find, so a judge that is easy to fool costs far less. Nothing was written.")
+    if any(part.name == "searches" for part in forecast.parts):
+        lines.append("A search ends with its find, so a judge that is easy to fool costs far less.")
+    lines.append("Nothing was written.")
     return Group(table, *(Text(line) for line in lines))
 
 

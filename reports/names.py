@@ -15,6 +15,7 @@ from ..corpora.names import lookup
 from ..fuzz.attacks import ATTACKS
 from ..judges.hardening import RECIPES
 from ..judges.judge import JUDGES
+from ..judges.planted import HOLES
 
 What = Literal["judges", "attacks", "corpora", "recipes"]
 
@@ -34,10 +35,12 @@ def list_names(what: What) -> list[tuple[str, str, str]]:
         return [(recipe.name, recipe.means, "") for recipe in RECIPES.values()]
     tables: dict[str, Mapping[str, str]] = {"judges": JUDGES, "attacks": ATTACKS, "corpora": CORPORA}
     rows = [(_ARGUMENTS.get(name, name), *_describe(lookup(tables[what], name, what))) for name in tables[what]]
+    if what == "judges":
+        rows += [("", f"planted:{name}: {_summary(hole)}", "") for name, hole in HOLES.items()]
     if what == "attacks":
         rows.append(("python:module:function", "A generator function of your own.", ""))
     if what == "corpora":
-        rows += [("", f"family {name}: {_summary(family)}", "") for name, family in FAMILIES.items()]
+        rows += [("", f"family of arithmetic, {name}: {_summary(family)}", "") for name, family in FAMILIES.items()]
     return rows
 
 

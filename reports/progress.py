@@ -91,10 +91,10 @@ class _Display:
 
 
 class AttackProgress(_Display):
-    """Cells done, ASR so far, verdicts per second, time left."""
+    """Searches done, how many fooled, verdicts per second, time left."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, "cells")
+        super().__init__(console, "searches")
 
     def checks(self, name: str, checks: Checks) -> None:
         """Print what the judge is worth before the attack begins."""
@@ -103,7 +103,7 @@ class AttackProgress(_Display):
     def __call__(self, state: Progress) -> None:
         rate = f"{state.asked / state.seconds:.0f}" if state.seconds > 0 else "–"
         fooled = f"{100 * state.fooled / state.done:.0f}%" if state.done else "–"
-        note = f"ASR so far {fooled}  {state.asked} verdicts, {rate}/s"
+        note = f"{fooled} fooled  {state.asked} verdicts, {rate}/s"
         if state.shrinking:
             note += f"  shrinking {state.shrinking}"
         if state.replayed:

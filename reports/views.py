@@ -19,7 +19,7 @@ from .made import SIDECAR, Page
 VIEWS = {
     "attack": (
         "hoodwink.reports.attack.summary:summarise",
-        "hoodwink.reports.text:render_summary",
+        "hoodwink.reports.attack.text:render_summary",
         "hoodwink.reports.attack.page:render",
     ),
     "duel": (

@@ -21,7 +21,7 @@ def test_attack_prints_table_and_files(call: Call, tmp_path: Path) -> None:
         f"report  {Path('run/report.html')}",
     ]
     assert result.err.splitlines()[0].startswith("Judge planted:length on ")
-    assert "cells 6/6" in result.err
+    assert "searches 6/6" in result.err
     held = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"config.json", "run.db", "finds.jsonl", "report.html"} <= held
     assert not any(name.endswith(".part") for name in held)
@@ -87,7 +87,7 @@ def test_json_of_a_run(call: Call, finished: Path) -> None:
     attack = data["attacks"][1]
     assert list(attack) == [
         "name", "problems", "excluded", "fooled", "acclaimed", "asr", "asr_ci", "kinds", "nonsense", "nonsense_ci",
-        "queries_median", "queries_total", "learning", "verdicts", "seconds", "failed", "curve", "band",
+        "queries_median", "queries_total", "learning", "verdicts", "seconds", "failed", "curve", "band", "unread",
     ]  # fmt: skip
     assert (attack["problems"], attack["fooled"], attack["asr"]) == (3, 3, 1.0)
     assert isinstance(attack["asr_ci"], list)
