@@ -121,7 +121,7 @@ def test_an_edited_judge_is_another_judge(call: Call, module: Any, tmp_path: Pat
     command = ["attack", "--judge", f"python:{name}:grade", "--attacks", "none", *SMALL, "--out", "run"]
     assert call(*command).code == 0
     (tmp_path / f"{name}.py").write_text("def grade(response): return 0.2", "utf-8")
-    assert_refused(call(*command), "holds another run", "fingerprint")
+    assert_refused(call(*command), "holds a run of the judge as it was before", "fingerprint")
 
 
 MINE = "from hoodwink import Candidate\ndef mine(target, rng):\n    yield {}"
