@@ -142,4 +142,4 @@ def courses_figure(found: Comparison) -> Figure:
 def measures_table(found: Comparison) -> Figure:
     """Clean responses of both judges, or what became of both policies."""
     rows = [(shown(m.name, SHORT), number(m, m.before), number(m, m.after), difference(m, 1)) for m in found.measures]
-    return Figure("Both runs beside each other", None, ("", "A", "B", "difference, in points"), rows)
+    return Figure("Both runs beside each other", None, ("measure", "A", "B", "difference, in points"), rows)
