@@ -33,7 +33,7 @@ from .corpora.names import nearest
 from .corpora.records import Item, Problem, Response, SplitChoice, Verdict
 from .fuzz import drawing
 from .fuzz.drawing import proved_wrong
-from .judges.judge import Judge, open_judge
+from .judges.judge import Judge, open_judge, opened_once
 from .judges.judge import ask as ask_judge
 
 __all__ = [
@@ -181,10 +181,10 @@ def _climb(margin: float, label: str) -> None:
 
 def _opened(judge: Judge | str | Callable[..., Any]) -> Judge:
     """A judge is opened once where it stays what it is; an object may change its state, and is looked at again."""
-    return _opened_once(judge) if isinstance(judge, str | type | FunctionType) else open_judge(judge)
+    return _code_opened_once(judge) if isinstance(judge, type | FunctionType) else opened_once(judge)
 
 
-_opened_once = lru_cache(maxsize=16)(open_judge)
+_code_opened_once = lru_cache(maxsize=16)(open_judge)
 
 
 # The rest is how responses are drawn.

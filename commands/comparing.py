@@ -34,9 +34,6 @@ def compare(
     permutation tests); queries by logrank, failures censored; accuracy by a permutation test by problem; all of these p
     values are corrected together (Holm). Budgets may differ: success then counts within the smaller one, with a caveat.
     Where no attack counts in both runs, --fail-on-regression ends with 2 unless B is worse all the same.
-
-    Example:
-        hoodwink compare runs/before runs/after --fail-on-regression --to runs/compare.html
     """
     from ..corpora.errors import UsageError
     from ..reports.comparing.compare import compare as call

@@ -34,13 +34,8 @@ def export(
         False
     ),
 ) -> int:
-    """Write the finds of a run for use elsewhere: tests for your repository, a table, preferences to train on.
-
-    Examples:
-        hoodwink export runs/mine --to pytest tests/judge && pytest tests/judge
-
-        hoodwink export runs/mine --to preferences --split train preferences.jsonl
-    """
+    """Write the finds of a run for use elsewhere: tests for your repository, a table, preferences to train on."""
+    from ..corpora.words import many
     from ..fuzz.kinds import KINDS
     from ..reports.exports import export as call
 
@@ -57,11 +52,7 @@ def export(
     )
     if not done.complete:
         print(f"Run {run} is not finished: these are its finds so far.", file=sys.stderr)
-    print(f"{_many(done.finds, 'find')} of {_many(done.problems, 'problem')}")
+    print(f"{many(done.finds, 'find')} of {many(done.problems, 'problem')}")
     for file in done.files:
         print(f"wrote   {file}")
     return 0
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"

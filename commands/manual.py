@@ -104,12 +104,15 @@ PAGES = {
     "report": Page(("hoodwink report runs/first", "hoodwink report runs/first --to page.html")),
     "export": Page(
         (
-            "hoodwink export runs/mine tests/judge --to pytest",
-            "hoodwink export runs/mine preferences.jsonl --to preferences --split train",
+            "hoodwink export runs/mine --to pytest tests/judge && pytest tests/judge",
+            "hoodwink export runs/mine --to preferences --split train preferences.jsonl",
         ),
     ),
     "compare": Page(
-        ("hoodwink compare runs/before runs/after", "hoodwink compare runs/before runs/after --fail-on-regression"),
+        (
+            "hoodwink compare runs/before runs/after",
+            "hoodwink compare runs/before runs/after --fail-on-regression --to runs/compare.html",
+        ),
     ),
     "list": Page(("hoodwink list judges", "hoodwink list attacks")),
     "show-config": Page(

@@ -194,7 +194,7 @@ def constraints(limits: Limits) -> Any:
     from ..fuzz.kinds import KINDS
 
     asked = asdict(limits)
-    asked["only"] = KINDS if limits.only is None else tuple(k.strip() for k in limits.only.split(",") if k.strip())
+    asked["only"] = KINDS if limits.only is None else tuple(names(limits.only))
     return Constraints(**asked)
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -45,9 +45,6 @@ from .settings import own_proposer
 from .store import Store, write_atomically
 from .strings import drawn_edits, edited
 from .target import cut_by
-
-if TYPE_CHECKING:
-    pass
 
 #: What a judge was trained on, beside its weights.
 EXAMPLES_FILE = "examples.jsonl"

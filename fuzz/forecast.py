@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..corpora.records import Item, Problem
+from ..corpora.words import many
 from ..judges.judge import Judge, ask
 from ..judges.quality import known_responses
 from . import checks
@@ -153,19 +154,15 @@ def _searches(
     """Cells times their budget; an attack over a corpus has one more for each seed, in which it learns."""
     learning = sum(attack.kind is CorpusTarget for attack in attacks) * seeds
     cells = problems * len(attacks) * seeds + learning
-    factors = [_many(problems, "problem"), _many(len(attacks), "attack"), _many(seeds, "seed")]
+    factors = [many(problems, "problem"), many(len(attacks), "attack"), many(seeds, "seed")]
     made_of = " x ".join(factors) + (f" + {learning} to learn" if learning else "")
     made_of = f"({made_of})" if learning else made_of
     if rounds is not None:
-        made_of = f"{_many(rounds, 'round')} x {made_of}"
+        made_of = f"{many(rounds, 'round')} x {made_of}"
     return Part(name, (1 if rounds is None else rounds) * cells * budget, f"{made_of} x {budget} queries")
 
 
 def _shrinking(finds: int, budget: int) -> list[Part]:
     """Every find is shrunk, and the tokens of what is left are weighed."""
     parts = {"shrinking": budget, "weighing tokens": MOST if budget else 0}
-    return [Part(name, finds * most, f"{_many(finds, 'find')} x {most} queries") for name, most in parts.items()]
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return [Part(name, finds * most, f"{many(finds, 'find')} x {most} queries") for name, most in parts.items()]

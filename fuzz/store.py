@@ -332,11 +332,11 @@ def _scope(judge: str, problem: str, repeat: int) -> bytes:
     return blake2b(f"{judge}\x1f{problem}\x1f{repeat}".encode(), digest_size=8).digest()
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write beside the file and rename, so that a kill leaves the old file or the new one."""
     half = path.with_name(path.name + ".part")
     try:
-        half.write_text(text, "utf-8")
+        half.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         half.replace(path)
     except OSError:
         half.unlink(missing_ok=True)

@@ -16,8 +16,8 @@ from ..corpora.identity import digest_of
 from ..corpora.names import load_user
 from ..corpora.records import Item, Verdict
 from .calls import in_loop, in_threads
-from .judge import Judge, logit, made
-from .replies import is_response, read_reply, verdict_on
+from .judge import Judge, logit, made, unread
+from .replies import Reply, is_response, read_reply, verdict_on
 
 _FIELDS = {
     "question": attrgetter("problem.question"),
@@ -103,9 +103,9 @@ class FunctionJudge:
         if isinstance(answer, Verdict):
             return answer
         if answer is None:
-            return Verdict(0.0, -1.0, False, parsed=False)
+            return unread()
         if isinstance(answer, bool | np.bool_):
-            return Verdict(float(answer), 1.0 if answer else -1.0, bool(answer))
+            return verdict_on(Reply(bool(answer), ""), self.threshold)
         if isinstance(answer, str) or is_response(answer):
             return self._read(answer)
         return self._scored(self._plain(answer))
@@ -128,7 +128,7 @@ class FunctionJudge:
             ) from error
         if not 0 <= score <= 1:  # false for NaN too
             raise JudgeError(f"judge {self.name} returned {score}; scores lie in [0, 1]")
-        return Verdict(score, logit(score) - self._odds, score >= self.threshold)
+        return self._verdict(score)
 
     def _plain(self, answer: Any) -> Any:
         """An answer that nobody needs to wait for."""

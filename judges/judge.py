@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from ..corpora.errors import HoodwinkError, JudgeError, UsageError
@@ -188,6 +188,22 @@ def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
     raise UsageError(f"{spec!r} is no judge; give a name, a function, or an object with name, fingerprint and score")
 
 
+def opened_once(spec: str | Judge | Callable[..., Any], threshold: float | None = None) -> Judge:
+    """As `open_judge`; a judge that is given by its name is opened once in a process.
+
+    Raises:
+        UsageError: see `open_judge`.
+    """
+    if isinstance(spec, str):
+        return _named_once(spec, threshold)
+    return open_judge(spec) if threshold is None else open_judge(spec, threshold=threshold)
+
+
+@lru_cache(maxsize=16)
+def _named_once(name: str, threshold: float | None) -> Judge:
+    return open_judge(name) if threshold is None else open_judge(name, threshold=threshold)
+
+
 def made(kind: type) -> Any:
     """An object of a user's class, made without arguments.
 
@@ -329,6 +345,16 @@ def _is_text(value: object) -> bool:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:
         return False
+
+
+def unread(text: str = "") -> Verdict:
+    """The verdict of an answer that could not be read; `text` is the answer, or says why there is none."""
+    return Verdict(0.0, -1.0, False, parsed=False, text=text)
+
+
+def too_long(length: int, context: int) -> Verdict:
+    """The verdict on a prompt of more tokens than the model reads: it is not cut, so there is none."""
+    return unread(f"prompt of {length} tokens; the model reads {context}")
 
 
 def batch_of(judge: Judge) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from ..corpora.errors import JudgeError, UsageError
 from ..corpora.identity import describe
 from ..corpora.names import nearest
 from ..corpora.records import Item, Verdict
-from .judge import Judge, logit, sigmoid
+from .judge import Judge, logit, sigmoid, too_long
 from .prompts import Prompt, defuse, load_prompt
 from .replies import ACCEPTING, REJECTING, Reply, read_text, verdict_on
 from .vocabulary import special_texts, text_pieces
@@ -49,8 +50,11 @@ def from_pipeline(
     return GeneratorJudge(pipeline, name=name, threshold=threshold, prompt=loaded or load_prompt("match"))
 
 
-class _PipelineJudge:
+class _PipelineJudge(ABC):
     """What judges around a pipeline share: one text for each item, of which those that fit are read."""
+
+    #: How tokenizer and pipeline are told which marks the text has already.
+    marks: dict[str, bool]
 
     def __init__(self, pipeline: Any, name: str, threshold: float, template: Prompt) -> None:
         self.pipeline = pipeline
@@ -61,9 +65,9 @@ class _PipelineJudge:
         #: The most tokens that the model reads.
         self.context = int(min(positions, pipeline.tokenizer.model_max_length))
 
+    @abstractmethod
     def prompt(self, item: Item) -> str:
         """Exactly what the model reads for an item, before its tokenizer adds its marks."""
-        raise NotImplementedError
 
     def pieces(self) -> Sequence[str]:
         """See `HasPieces`."""
@@ -79,19 +83,16 @@ class _PipelineJudge:
         lengths = [len(ids) for ids in self._encoded(texts)] if texts else []
         fitting = [text for text, length in zip(texts, lengths, strict=True) if length <= self.context]
         read = iter(self._read(fitting) if fitting else [])
-        return [next(read) if length <= self.context else self._too_long(length) for length in lengths]
+        return [next(read) if length <= self.context else too_long(length, self.context) for length in lengths]
 
     def _encoded(self, texts: list[str]) -> list[list[int]]:
         """Token ids as the pipeline will make them."""
-        raise NotImplementedError
+        ids: list[list[int]] = self.pipeline.tokenizer(texts, **self.marks)["input_ids"]
+        return ids
 
+    @abstractmethod
     def _read(self, texts: list[str]) -> list[Verdict]:
         """Verdicts on texts that fit."""
-        raise NotImplementedError
-
-    def _too_long(self, length: int) -> Verdict:
-        said = f"prompt of {length} tokens; the model reads {self.context}"
-        return Verdict(0.0, -1.0, False, parsed=False, text=said)
 
 
 class ClassifierJudge(_PipelineJudge):
@@ -143,10 +144,6 @@ class ClassifierJudge(_PipelineJudge):
         text: str = self.pipeline.tokenizer.apply_chat_template(turns, tokenize=False)
         return text
 
-    def _encoded(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.pipeline.tokenizer(texts, **self.marks)["input_ids"]
-        return ids
-
     def _read(self, texts: list[str]) -> list[Verdict]:
         rows = self.pipeline(texts, top_k=None, function_to_apply="none", truncation=False, **self.marks)
         return [self._verdict({entry["label"]: entry["score"] for entry in row}) for row in rows]
@@ -179,10 +176,6 @@ class GeneratorJudge(_PipelineJudge):
     def prompt(self, item: Item) -> str:
         """Exactly what the model reads for an item."""
         return self.template.render(item, self.pipeline.tokenizer)
-
-    def _encoded(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.pipeline.tokenizer(texts, **self.marks)["input_ids"]
-        return ids
 
     def _read(self, texts: list[str]) -> list[Verdict]:
         rows = self.pipeline(texts, return_full_text=False, truncation=False, **self.marks)

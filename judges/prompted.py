@@ -21,7 +21,7 @@ from .embedded import quietly
 from .engine import Engine
 from .examples import Example, Recipe, Training
 from .gradients import slope_of
-from .judge import Slope, first_line, logit, sigmoid
+from .judge import Slope, first_line, logit, sigmoid, too_long
 from .origin import Origin, adapter_folder
 from .prompts import Prompt, load_prompt
 from .readout import YesNo
@@ -103,7 +103,7 @@ class PromptedJudge:
         """See `Staged`: verdicts on prompts by their token ids."""
         context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
         odds = iter(self.engine.score([ids for ids in prepared if len(ids) <= context], afresh=afresh).tolist())
-        return [self._verdict(next(odds)) if len(ids) <= context else _too_long(ids, context) for ids in prepared]
+        return [self._verdict(next(odds)) if len(ids) <= context else too_long(len(ids), context) for ids in prepared]
 
     def _verdict(self, log_odds: float) -> Verdict:
         margin = log_odds - logit(self.threshold)
@@ -177,10 +177,6 @@ class PromptedJudge:
             threshold=self.threshold if threshold is None else threshold,
             origin=origin,
         )
-
-
-def _too_long(ids: Sequence[int], context: int) -> Verdict:
-    return Verdict(0.0, -1.0, False, parsed=False, text=f"prompt of {len(ids)} tokens; the model reads {context}")
 
 
 def from_hub(

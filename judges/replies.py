@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from ..corpora.errors import JudgeError
 from ..corpora.records import Verdict
-from .judge import logit
+from .judge import logit, unread
 
 #: Words that accept and words that reject, as replies and as labels of classifiers.
 ACCEPTING = frozenset({"yes", "true", "correct"})
@@ -46,7 +46,7 @@ def verdict_on(reply: Reply, threshold: float) -> Verdict:
     """The verdict in a reply: decisions have margins of +1 and -1, what cannot be read is `parsed=False`."""
     said, text = reply
     if said is None:
-        return Verdict(0.0, -1.0, False, parsed=False, text=text)
+        return unread(text)
     if isinstance(said, bool):
         return Verdict(float(said), 1.0 if said else -1.0, said, text=text)
     return Verdict(said, logit(said) - logit(threshold), said >= threshold, text=text)

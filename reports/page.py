@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ..corpora.words import many
 from ..fuzz.lines import shrunk_proof
 from .escape import visible
 from .text import interval, percent
@@ -51,7 +52,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, interval=interval, shown=shown, visible=visible, brief=brief, shrunk_proof=shrunk_proof
+        percent=percent,
+        interval=interval,
+        shown=shown,
+        visible=visible,
+        brief=brief,
+        shrunk_proof=shrunk_proof,
+        many=many,
     )
     return environment
 

@@ -35,6 +35,11 @@ def signed(value: float, digits: int = 0) -> str:
     return (written[1:] if float(written) == 0 else written).replace("-", "−")
 
 
+def p_text(p: float | None) -> str:
+    """`p = 0.012`, `p < 0.001`."""
+    return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def render_checks(name: str, checks: Checks) -> RenderableType:
     """How good the judge is on clean responses, and the warnings."""
     quality = checks.quality

@@ -13,7 +13,7 @@ from ..corpora.errors import UsageError
 from ..corpora.names import lookup
 from ..fuzz.run import Run
 from ..fuzz.store import write_atomically
-from .made import SIDECAR, Page
+from .made import SIDECAR, Page, writing
 
 #: By the `kind` of a run: what works out its summary, what makes text of it, and what makes a page of it.
 VIEWS = {
@@ -82,13 +82,9 @@ def report(run: Run, *, to: str | Path | None = None) -> Path:
     target = Path(to) if to is not None else run.report_file
     made = view.page(view.summarise(run))
     page = made if isinstance(made, Page) else Page(made)
-    try:
+    with writing(f"the report to {target}"):
         if page.beside:
             lines = [json.dumps(find, ensure_ascii=False) + "\n" for find in page.beside]
             write_atomically(target.with_suffix(SIDECAR), "".join(lines))
         write_atomically(target, page.html)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the report to {target}: {error.strerror or error}; name another file with --to"
-        ) from error
     return target

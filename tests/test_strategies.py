@@ -169,7 +169,9 @@ def test_nothing_is_read_where_a_test_is_only_defined(monkeypatch):
         raise AssertionError("read")
 
     monkeypatch.setattr(strategies, "_named_sample", fail)
-    given(strategies.wrong_responses())(lambda item: None)
+    test = given(strategies.wrong_responses())(lambda item: None)
+    with pytest.raises(AssertionError, match="read"):  # as soon as it runs
+        test()
 
 
 # What failing examples shrink to.

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from ...corpora.corpus import CORPORA
+from ...corpora.words import many
 from ..answers import BROKEN, BY_WHAT, CHEAPLY, HARDENING, TO_DO, Answer
 from ..escape import quoted, visible
 from ..reproduce import has_names, option_words
@@ -48,7 +49,7 @@ def _broken(summary: RunSummary) -> str:
     unattacked = "" if clean is None else f", though it is right on {percent(clean, 1)} of clean responses"
     if any(flag.id in ("weak-judge", "coin-flip") for flag in summary.checks.flags):
         how, unattacked = "Yes, even unattacked", f", and it is right on only {percent(clean, 1)} of clean responses"
-    where, spread = f"on {best.fooled} of {_many(best.problems, 'problem')}", f"95 % interval {interval(best.asr_ci)}"
+    where, spread = f"on {best.fooled} of {many(best.problems, 'problem')}", f"95 % interval {interval(best.asr_ci)}"
     if summary.settings["seeds"] > 1:
         where = f"in {percent(best.asr)} of searches ({spread}), {where} by some seed"
     else:
@@ -61,10 +62,10 @@ def _not_fooled(summary: RunSummary, best: AttackSummary | None) -> str:
     plain, tried = summary.baseline, len(summary.starts)
     if not plain.rejected and plain.accepted:
         unread = f"; of {plain.unread} others its verdict cannot be read" if plain.unread else ""
-        accepted = f"{plain.accepted} of {_many(tried, 'problem')}"
+        accepted = f"{plain.accepted} of {many(tried, 'problem')}"
         return f"Yes, without any attack: it accepts the plain wrong answer of {accepted}{unread}."
     if not plain.rejected:
-        none = f"none of {_many(tried, 'problem')}"
+        none = f"none of {many(tried, 'problem')}"
         return f"That cannot be said: its verdict can be read on the plain wrong answer of {none}."
     said = f"that cannot be said: {_untried(summary)}" if best is None else _in_vain(summary, best)
     if plain.accepted:
@@ -75,9 +76,9 @@ def _not_fooled(summary: RunSummary, best: AttackSummary | None) -> str:
 def _in_vain(summary: RunSummary, best: AttackSummary) -> str:
     bound = f", at 95 % confidence fewer than {percent(best.asr_ci[1])}" if best.asr_ci else ""
     counted = sum(a.asr is not None for a in summary.attacks)
-    tried = f"{_many(counted, 'attack')} with {_many(summary.settings['budget'], 'query')} a problem"
+    tried = f"{many(counted, 'attack')} with {many(summary.settings['budget'], 'query')} a problem"
     so_far = "" if summary.complete else " so far"
-    return f"not by this search{so_far}: {tried} fooled it on none of {_many(best.problems, 'problem')}{bound}"
+    return f"not by this search{so_far}: {tried} fooled it on none of {many(best.problems, 'problem')}{bound}"
 
 
 def _untried(summary: RunSummary) -> str:
@@ -94,17 +95,17 @@ def _cheaply(summary: RunSummary) -> str:
     budget = summary.settings["budget"]
     if best is None or not best.fooled:
         if summary.baseline.accepted:
-            return f"At no cost where the plain wrong answer passes ({_many(summary.baseline.accepted, 'problem')})."
+            return f"At no cost where the plain wrong answer passes ({many(summary.baseline.accepted, 'problem')})."
         if best is None:
             return f"That cannot be said: {_untried(summary)}."
-        asked = _many(sum(a.queries_total for a in summary.attacks), "query")
+        asked = many(sum(a.queries_total for a in summary.attacks), "query")
         vain = "were spent in vain" if not summary.finds else "fooled it on no problem that counts"
         return f"Not at all so far: {asked} {vain}."
     fewest = min(queries for queries, _ in best.curve if queries)
-    first = f"its cheapest find took {_many(fewest, 'query')}"
+    first = f"its cheapest find took {many(fewest, 'query')}"
     if best.queries_median is None:
         return f"Dearly: fewer than half of the searches by {_name(best)} succeed within {budget} queries; {first}."
-    median = _many(best.queries_median, "query")
+    median = many(best.queries_median, "query")
     return f"Half of all searches by {_name(best)} succeed within {median}; {first}."
 
 
@@ -115,11 +116,11 @@ def _by_what(summary: RunSummary) -> str:
     shares = ", ".join(f"{visible(kind, NAMED)} {count}" for kind, count in kinds)
     mode = summary.diversity.modes[0]
     shared = "blank text" if not mode.name else f"texts like {quoted(mode.name, NAMED)}"
-    said = f"{_many(len(summary.finds), 'find')} ({shares}); most often by {shared} ({mode.finds} of them)"
+    said = f"{many(len(summary.finds), 'find')} ({shares}); most often by {shared} ({mode.finds} of them)"
     key = _key(summary)
     if key is None:
         return f"{said}."
-    return f"{said}; {quoted(key.text, NAMED)} alone passes on {key.fooled} of {_many(key.tried, 'problem')}."
+    return f"{said}; {quoted(key.text, NAMED)} alone passes on {key.fooled} of {many(key.tried, 'problem')}."
 
 
 def _hardening(summary: RunSummary) -> Answer:
@@ -177,8 +178,3 @@ def _key(summary: RunSummary) -> FixedString | None:
 
 def _name(attack: AttackSummary) -> str:
     return visible(attack.name, NAMED)
-
-
-def _many(number: int, word: str) -> str:
-    plural = word[:-1] + "ies" if word.endswith("y") else word + "s"
-    return f"{number} {word if number == 1 else plural}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...corpora.words import many
 from ..answers import Figure
 from ..charts import COLOURS, WIDTH, attack_colour, data, svg
 from ..page import brief
@@ -72,7 +73,7 @@ def curves(summary: RunSummary) -> Figure | None:
         "without a find are censored, not dropped). Bands: pointwise 95 %, searches taken as independent; "
         "before an attack's first find there is none.",
         _curves_chart(summary, drawn, budget),
-        ("attack", *(f"{q} {'query' if q == 1 else 'queries'}" for q in budgets), "median"),
+        ("attack", *(many(q, "query") for q in budgets), "median"),
         [(name, *(_at(a, q) for q in budgets), _median(a)) for name, a in drawn],
     )
 

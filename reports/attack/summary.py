@@ -17,6 +17,7 @@ from ...fuzz.run import Run, read_finds
 from ...fuzz.statistics import median_queries, rate_interval, success_band, success_curve, wilson
 from ...fuzz.store import Store, verdict_key
 from ..reading import reading
+from ..searches import Search, searches
 from .scores import Scores, distributions
 
 #: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
@@ -229,71 +230,68 @@ def _margins(store: Store, finds: Sequence[Mapping[str, Any]], judge: str) -> Ma
     return {step: (known[k].verdict.score, known[k].verdict.margin) for k, step in keys.items() if k in known}
 
 
-class Outcome(NamedTuple):
-    """What came of one search: whether it fooled, whether as right answers do, and by which kinds of text."""
-
-    found: bool
-    acclaimed: bool
-    kinds: frozenset[str]
-
-
 def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -> AttackSummary:
-    budget, seeds = settings["budget"], settings["seeds"]
-    rows = store.db.execute(
-        "SELECT c.problem, c.queries, c.state, c.error, MIN(f.queries), MAX(f.level = 'acclaimed'), "
-        "GROUP_CONCAT(json_extract(f.record, '$.kind')) FROM cells c "
-        "LEFT JOIN finds f ON f.cell = c.id WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' "
-        "GROUP BY c.id ORDER BY c.id",
-        (name,),
-    ).fetchall()
-    counted = set(checks.rejected_baseline)
-    # A search of which every response was refused says nothing of the judge, no more than one that failed.
-    sound = [r for r in rows if (r[2] != "failed" and r[1]) or r[4] is not None]
-    cells = [r for r in sound if r[0] in counted]
-    by_problem: dict[str, list[Outcome]] = defaultdict(list)
-    for problem, _, _, _, found, acclaimed, kinds in cells:
-        by_problem[problem].append(Outcome(found is not None, bool(acclaimed), frozenset((kinds or "").split(","))))
-    rates = [fmean(o.found for o in outcomes) for outcomes in by_problem.values()]
-    nonsense = [fmean("nonsense" in o.kinds for o in outcomes) for outcomes in by_problem.values()]
-    (learning,) = store.db.execute(
-        "SELECT TOTAL(queries) FROM cells WHERE attack = ? AND role = 'learn'", (name,)
-    ).fetchone()
+    seeds, counted = settings["seeds"], set(checks.rejected_baseline)
+    ended = searches(store, name)
+    cells = [s for s in ended if s.sound and s.problem in counted]
+    by_problem: dict[str, list[Search]] = defaultdict(list)
+    for search in cells:
+        by_problem[search.problem].append(search)
+    rates = [fmean(s.found is not None for s in each) for each in by_problem.values()]
+    nonsense = [fmean("nonsense" in s.kinds for s in each) for each in by_problem.values()]
     queries = (
-        [r[4] for r in cells if r[4] is not None],
-        [r[1] if r[2] == "spent" else max(budget, r[1]) for r in cells if r[4] is None],
+        [s.found for s in cells if s.found is not None],
+        [s.censored(settings["budget"]) for s in cells if s.found is None],
     )
     curve = success_curve(*queries)
+    cost = _cost(store, name)
+    return AttackSummary(
+        name=name,
+        problems=len(by_problem),
+        excluded=len({s.problem for s in ended if s.sound} - counted),
+        fooled=sum(any(s.found is not None for s in each) for each in by_problem.values()),
+        acclaimed=sum(any(s.acclaimed for s in each) for each in by_problem.values()),
+        asr=fmean(rates) if rates else None,
+        asr_ci=rate_interval(rates, seeds),
+        kinds={k: sum(any(k in s.kinds for s in each) for each in by_problem.values()) for k in KINDS},
+        nonsense=fmean(nonsense) if nonsense else None,
+        nonsense_ci=rate_interval(nonsense, seeds),
+        queries_median=median_queries(curve),
+        queries_total=sum(s.queries for s in ended),
+        learning=cost.learning,
+        verdicts=cost.verdicts,
+        seconds=cost.seconds,
+        failed=tuple(s.error for s in ended if s.state == "failed"),
+        curve=tuple(curve),
+        band=tuple(success_band(*queries)),
+        unread=cost.unread,
+    )
+
+
+class Cost(NamedTuple):
+    """What an attack took; see `AttackSummary`."""
+
+    learning: int
+    verdicts: int
+    seconds: float
+    unread: int
+
+
+def _cost(store: Store, attack: str) -> Cost:
+    (learning,) = store.db.execute(
+        "SELECT TOTAL(queries) FROM cells WHERE attack = ? AND role = 'learn'", (attack,)
+    ).fetchone()
     (unread,) = store.db.execute(
         "SELECT COUNT(*) FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict "
         "WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' AND v.repeat = 0 AND NOT v.parsed",
-        (name,),
+        (attack,),
     ).fetchone()
     verdicts, seconds = store.db.execute(
         "SELECT COUNT(*), TOTAL(seconds) FROM verdicts WHERE (problem, digest) IN (SELECT v.problem, v.digest "
         "FROM cells c JOIN trials t ON t.cell = c.id JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ?)",
-        (name,),
+        (attack,),
     ).fetchone()
-    return AttackSummary(
-        name=name,
-        problems=len(by_problem),
-        excluded=len({r[0] for r in sound} - counted),
-        fooled=sum(any(o.found for o in outcomes) for outcomes in by_problem.values()),
-        acclaimed=sum(any(o.acclaimed for o in outcomes) for outcomes in by_problem.values()),
-        asr=fmean(rates) if rates else None,
-        asr_ci=rate_interval(rates, seeds),
-        kinds={k: sum(any(k in o.kinds for o in outcomes) for outcomes in by_problem.values()) for k in KINDS},
-        nonsense=fmean(nonsense) if nonsense else None,
-        nonsense_ci=rate_interval(nonsense, seeds),
-        queries_median=median_queries(curve),
-        queries_total=sum(r[1] for r in rows),
-        learning=int(learning),
-        verdicts=verdicts,
-        seconds=round(seconds, 3),
-        failed=tuple(r[3] for r in rows if r[2] == "failed"),
-        curve=tuple(curve),
-        band=tuple(success_band(*queries)),
-        unread=unread,
-    )
+    return Cost(int(learning), verdicts, round(seconds, 3), unread)
 
 
 def _strings(store: Store, problems: int) -> list[FixedString]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ...corpora.words import many
 from ..answers import BY_WHAT, CHEAPLY, TO_DO, Answer
 from ..escape import quoted, visible
-from ..text import percent, points, signed
+from ..text import p_text, percent, points, signed
 from .comparison import Change, Comparison, Contest
-from .contests import p_text
 
 WORSE, CLEAN = "Is B worse than A?", "What of clean responses?"
 
@@ -83,16 +83,12 @@ def _by_what(found: Comparison) -> str:
     gone = [mode for mode in found.modes if mode.before and not mode.after]
     came = [mode for mode in found.modes if mode.after and not mode.before]
     stayed = len(found.modes) - len(gone) - len(came)
-    parts = [f"{len(gone)} failure {_s('mode', len(gone))} of A {'is' if len(gone) == 1 else 'are'} gone"]
+    parts = [f"{many(len(gone), 'failure mode')} of A {'is' if len(gone) == 1 else 'are'} gone"]
     parts += [f"{len(came)} of B {'is' if len(came) == 1 else 'are'} new", f"{stayed} in both"]
     largest = max(came, key=lambda mode: mode.after, default=None)
     news = f"; the largest new one is of texts like {quoted(largest.name, 40)}" if largest else ""
     old = "" if found.old is None else f" Of A's {found.old.finds} finds, B has {found.old.again} again."
     return f"{', '.join(parts)}{news}.{old}"
-
-
-def _s(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
 
 
 def _clean(found: Comparison) -> str:

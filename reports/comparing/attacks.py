@@ -18,10 +18,10 @@ from ..attack import summary as summaries
 from ..attack.summary import RunSummary
 from ..duel.rates import Outcomes, outcomes_of
 from ..reading import reading
-from ..text import percent, points
+from ..text import p_text, percent, points
 from .compare import caveats, different_settings, side_of
 from .comparison import Better, Change, Comparison, Contest, ModeChange, OldFinds
-from .contests import contest, corrected, p_text, said, shared
+from .contests import contest, corrected, said, shared
 
 #: What the clean responses of one problem are.
 Group = Sequence[Graded]

@@ -12,6 +12,7 @@ from ...corpora.errors import UsageError
 from ...corpora.names import load
 from ...fuzz.run import Run, load_run
 from ...fuzz.store import write_atomically
+from ..made import writing
 from .comparison import Comparison, Side
 
 #: By the kind of both runs: what sets one against the other.
@@ -81,12 +82,8 @@ def write_page(found: Comparison, to: str | Path) -> Path:
     from .page import render
 
     target = Path(to)
-    try:
+    with writing(f"the page to {target}"):
         write_atomically(target, render(found))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the page to {target}: {error.strerror or error}; name another file with --to"
-        ) from error
     return target
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
-from statistics import fmean
 
 from ...fuzz.statistics import (
     correlation,
@@ -13,13 +12,12 @@ from ...fuzz.statistics import (
     logrank,
     median_queries,
     paired_p,
-    rate_interval,
     sooner,
     success_curve,
     unpaired_p,
 )
-from ..duel.rates import Outcome, Outcomes, by_problem, queries_of, successes, typical
-from ..text import percent, points
+from ..duel.rates import Outcome, Outcomes, by_problem, mean_of, queries_of, successes, typical
+from ..text import p_text, percent, points
 from .comparison import Change, Contest
 
 #: Problems are compared one by one where both runs share at least this part of those of the smaller.
@@ -81,15 +79,12 @@ def _within(outcomes: Outcomes, budget: int) -> Outcomes:
 
 def _asr(before: Sequence[float], after: Sequence[float], paired: bool, confidence: float) -> Change:
     """Both rates with their intervals, and that of the difference."""
-    intervals = tuple(
-        rate_interval(values, 1 if all(v in (0, 1) for v in values) else 2, confidence) for values in (before, after)
-    )
-    a, b = (fmean(values) if values else None for values in (before, after))
+    a, b = mean_of(before, confidence), mean_of(after, confidence)
     between = None
-    if a is not None and b is not None and intervals[0] is not None and intervals[1] is not None:
+    if a.rate is not None and b.rate is not None and a.interval is not None and b.interval is not None:
         r = correlation(before, after) if paired else 0.0
-        between = difference_interval((a, intervals[0]), (b, intervals[1]), r)
-    return Change("ASR", a, b, intervals[0], intervals[1], between, better="lower")
+        between = difference_interval((a.rate, a.interval), (b.rate, b.interval), r)
+    return Change("ASR", a.rate, b.rate, a.interval, b.interval, between, better="lower")
 
 
 def corrected(
@@ -127,8 +122,3 @@ def said(contest: Contest, alpha: float) -> str:
         f"{contest.name} fools B with {'fewer' if contest.sooner else 'more'} queries than A "
         f"(median {b} against {a}, {p_text(contest.queries_holm)})"
     )
-
-
-def p_text(p: float | None) -> str:
-    """`p = 0.012`, `p < 0.001`."""
-    return "p unknown" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 
+from ...corpora.words import many
 from ...judges.judge import JUDGES
 from ..answers import BROKEN, BY_WHAT, CHEAPLY, HARDENING, TO_DO, Answer
 from ..escape import quoted, visible
 from ..reproduce import option_words
-from ..text import interval, percent
+from ..text import interval, p_text, percent
 from .rates import Rate
 from .summary import DuelSummary, RoundSummary
 
@@ -96,8 +97,7 @@ def _cost(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> str:
     if last.logrank_first is None:
         return f"{medians[0].upper()}{medians[1:]}."
     differ = "differ" if last.logrank_first < SIGNIFICANT else "do not differ measurably"
-    p = "p < 0.001" if last.logrank_first < 0.001 else f"p = {last.logrank_first:.3f}"
-    return f"Queries to success {differ}: {medians} (logrank test, {p})."
+    return f"Queries to success {differ}: {medians} (logrank test, {p_text(last.logrank_first)})."
 
 
 def _reached(r: RoundSummary, budget: int) -> str:
@@ -123,7 +123,7 @@ def _looks(r: RoundSummary) -> str:
     parts = ", ".join(f"{count} {visible(kind)}" for count, kind in kinds)
     mode = r.diversity.modes[0]
     alike = f"{mode.finds} of them are texts like {quoted(mode.name, 40)}" if mode.finds > 1 else "no two are alike"
-    return f"In round {r.round}, {r.finds} {'find' if r.finds == 1 else 'finds'} ({parts}); {alike}."
+    return f"In round {r.round}, {many(r.finds, 'find')} ({parts}); {alike}."
 
 
 def _hardening(duel: DuelSummary, first: RoundSummary, last: RoundSummary) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ...fuzz.checks import Checks
 from ...fuzz.statistics import Queries, rate_interval, wilson
 from ...fuzz.store import Store
+from ..searches import searches
 
 Interval = tuple[float, float] | None
 
@@ -44,10 +45,10 @@ def share_of(values: Sequence[bool]) -> Rate:
     return Rate(fmean(values) if values else None, wilson(sum(values), len(values)), len(values))
 
 
-def mean_of(shares: Sequence[float]) -> Rate:
+def mean_of(shares: Sequence[float], confidence: float = 0.95) -> Rate:
     """The mean of shares, one a problem: Wilson where all are 0 or 1, else a bootstrap over problems."""
     whole = all(share in (0, 1) for share in shares)
-    return Rate(fmean(shares) if shares else None, rate_interval(shares, 1 if whole else 2), len(shares))
+    return Rate(fmean(shares) if shares else None, rate_interval(shares, 1 if whole else 2, confidence), len(shares))
 
 
 def by_problem(cells: Mapping[tuple[str, int], bool]) -> dict[str, float]:
@@ -95,18 +96,10 @@ def outcomes_of(store: Store, attack: str | None = None) -> Outcomes:
     """What came of each problem that counts, by one attack or by the one that needed the fewest queries."""
     counted = set(Checks.from_json(store.get("checks")).rejected_baseline)
     budget = store.config["identity"]["budget"]
-    rows = store.db.execute(
-        "SELECT c.problem, c.seed, c.queries, c.state, MIN(f.queries) FROM cells c LEFT JOIN finds f ON f.cell = c.id "
-        "WHERE c.role = 'search' AND c.state NOT IN ('running', 'failed') AND (?1 IS NULL OR c.attack = ?1) "
-        "GROUP BY c.id ORDER BY c.id",
-        (attack,),
-    )
-    # As in `summary`: a search of which every response was refused says nothing of the judge, and one that had nothing
-    # left to try would not have succeeded later either.
     return best_of(
-        ((problem, seed), Outcome(found, queries if state == "spent" else max(budget, queries)))
-        for problem, seed, queries, state, found in rows
-        if problem in counted and (queries or found is not None)
+        ((search.problem, search.seed), Outcome(search.found, search.censored(budget)))
+        for search in searches(store, attack)
+        if search.problem in counted and search.sound and search.state != "failed"
     )
 
 

@@ -1,8 +1,8 @@
 """The finds of a run, in forms that are of use elsewhere: a test suite, a table, training data. One file a format.
 
-A format is a function `files(picked, out, forms)` that makes the bytes of each file (None: there shall be
-none); it writes nothing itself. What
-stands in a find is hostile: Python and JSON are written in printable ASCII, with everything else escaped.
+A format is a function `files(picked, out, forms)` that makes the bytes of each file (None: there shall be none); it
+writes nothing itself. What stands in a find is hostile: Python and JSON are written in printable ASCII, with everything
+else escaped.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...corpora.errors import MissingExtra, UsageError
+from ...fuzz.store import write_atomically
 
 _HEAD = re.compile(rb"# Made by `hoodwink export`\. Checksum of what follows: ([0-9a-f]{16})\n")
 
@@ -38,19 +38,9 @@ def write_all(files: Mapping[Path, bytes | None], *, force: bool) -> None:
                 path.unlink(missing_ok=True)
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(path.resolve(), content)
+                write_atomically(path.resolve(), content)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}; name another place") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    half = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        half.write_bytes(content)
-        half.replace(path)
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
 
 
 def _replaceable(path: Path, content: bytes | None) -> bool:

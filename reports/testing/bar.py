@@ -10,6 +10,7 @@ from ...fuzz.checks import Checks
 from ...fuzz.run import Run
 from ...fuzz.statistics import least_problems, wilson
 from ..attack.summary import RunSummary
+from ..searches import searches
 from ..text import interval, percent
 
 Gated = Literal["point", "upper"]
@@ -121,11 +122,7 @@ def tally_of(run: Run, summary: RunSummary) -> Tally:
         UsageError: not one response was asked about, since all were refused.
     """
     with run.store() as store:
-        rows = store.db.execute(
-            "SELECT DISTINCT c.problem FROM cells c LEFT JOIN finds f ON f.cell = c.id WHERE c.role = 'search' "
-            "AND (f.id IS NOT NULL OR (c.queries > 0 AND c.state != 'failed'))"
-        )
-        tried = {problem for (problem,) in rows} & set(summary.checks.rejected_baseline)
+        tried = {search.problem for search in searches(store) if search.sound} & set(summary.checks.rejected_baseline)
     refused = summary.complete and not tried and not any(a.failed for a in summary.attacks)
     if refused and summary.checks.rejected_baseline:
         raise UsageError("the constraints refuse every response that the attacks propose; loosen them")

@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,7 @@ from ...fuzz.objective import Goal
 from ...fuzz.run import PROBLEMS, Run
 from ...fuzz.run import attack as run_attack
 from ...fuzz.settings import how_many, slug
-from ...judges.judge import Judge, ask, open_judge, threshold_of
+from ...judges.judge import Judge, ask, opened_once, threshold_of
 from ..attack.summary import RunSummary, summarise
 from ..escape import quoted, visible
 from .bar import Bar, Gated, OnBadJudge, Tally, tally_of
@@ -259,22 +258,6 @@ def assert_rejects(
         raise NotRobust(accepted_text(record, threshold_of(opened)), record)
     if not verdict.parsed:
         _warn(f"judge {visible(opened.name)} gave no answer that could be read to {quoted(response, 40)}")
-
-
-@lru_cache(maxsize=16)
-def _named(name: str, threshold: float | None) -> Judge:
-    return open_judge(name) if threshold is None else open_judge(name, threshold=threshold)
-
-
-def opened_once(judge: str | Judge | Callable[..., Any], threshold: float | None = None) -> Judge:
-    """The judge; one that is given by its name is opened once in a process.
-
-    Raises:
-        UsageError: see `open_judge`.
-    """
-    if isinstance(judge, str):
-        return _named(judge, threshold)
-    return open_judge(judge) if threshold is None else open_judge(judge, threshold=threshold)
 
 
 def _trimmed(error: HoodwinkError) -> HoodwinkError:

@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 from markupsafe import escape
 
-from ...corpora.errors import HoodwinkError, UsageError
+from ...corpora.errors import HoodwinkError
+from ...corpora.words import many
 from ...fuzz.run import load_run
 from ...fuzz.store import REPORT_FILE, write_atomically
 from ..answers import BROKEN, BY_WHAT, CHEAPLY, TO_DO, Answer
 from ..escape import quoted, visible
+from ..made import writing
 from ..page import SHORT, page, shown
 from ..text import interval, percent
 from ..views import report
@@ -97,13 +99,9 @@ def write_report(entries: Sequence[Entry], target: Path, *, seed: int | None = N
             report(load_run(record))
         except HoodwinkError:  # on another machine, say: then the page does not link to it
             continue
-    try:
+    with writing(f"the report {target}", "--hoodwink-report"):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, render(entries, target.parent, seed=seed))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the report {target}: {error.strerror or error}; name another file with --hoodwink-report"
-        ) from error
     return target
 
 
@@ -133,7 +131,7 @@ def answers(entries: Sequence[Entry]) -> list[Answer]:
     groups = sorted((g for r in attacked for g in r.shown), key=lambda g: (-g["problems"], g["queries"]))
     if groups:
         cheapest = min(groups, key=lambda g: g["queries"])
-        cost = "1 query" if cheapest["queries"] == 1 else f"{cheapest['queries']} queries"
+        cost = many(cheapest["queries"], "query")
         total = sum(r.queries for r in attacked)
         found.append(Answer(CHEAPLY, f"The cheapest find took {cost}; all searches asked about {total} responses."))
         most = groups[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...corpora.words import many
 from ...fuzz.lines import shrunk_proof
 from ..attack.summary import RunSummary
 from ..escape import quoted, visible
@@ -73,9 +74,7 @@ def _shown(group: Mapping[str, Any], threshold: float) -> list[str]:
     """A group of finds, in a few lines."""
     where = "" if group["problems"] == 1 else f"   on {group['problems']} problems, one of them:"
     over = f" (accepts from {threshold:g})" if group["score"] >= threshold else " (accepted)"
-    over += f", found after {group['queries']} {'query' if group['queries'] == 1 else 'queries'}" * bool(
-        group["attack"]
-    )
+    over += f", found after {many(group['queries'], 'query')}" * bool(group["attack"])
     rows = [
         ("score", f"{group['score']:.3f}{over}"),
         ("question", visible(" ".join(group["question"].split()), _TEXT)),
