@@ -60,6 +60,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     max_examples=200,
+    suppress_health_check=(),  # Hypothesis's own profile for CI, from which this would inherit there, has one
     phases=[phase for phase in Phase if phase is not Phase.explain],
 )
 
