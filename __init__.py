@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .fuzz.run import Run, attack, check, load_run
     from .fuzz.target import Target
     from .judges.judge import Judge
-    from .judges.judge import open_judge as judge
+    from .judges.opening import open_judge as judge
     from .judges.training import train
     from .reports.comparing.compare import compare
     from .reports.exports import export
@@ -60,7 +60,7 @@ _LAZY = {
     "corpus": "corpora.corpus:open_corpus",
     "duel": "fuzz.duel:duel",
     "export": "reports.exports:export",
-    "judge": "judges.judge:open_judge",
+    "judge": "judges.opening:open_judge",
     "load_run": "fuzz.run:load_run",
     "report": "reports.views:report",
     "strategies": "strategies",

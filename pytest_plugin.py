@@ -134,13 +134,13 @@ class Hoodwink:
         Raises:
             UsageError: none is named.
         """
-        from .judges.judge import opened_once
+        from .judges.opening import opened_once
 
         return opened_once(self._named())
 
     def judge_or(self, name: str) -> Judge:
         """The judge under test, or the one of that name if the session names none."""
-        from .judges.judge import opened_once
+        from .judges.opening import opened_once
 
         return opened_once(self._session.judge() or name)
 
@@ -183,7 +183,7 @@ def hoodwink(request: pytest.FixtureRequest) -> Hoodwink:
 @pytest.fixture(scope="session")
 def hoodwink_judge(request: pytest.FixtureRequest) -> Judge:
     """The judge of --hoodwink-judge, the ini file or the environment; no marker changes it."""
-    from .judges.judge import opened_once
+    from .judges.opening import opened_once
 
     try:
         return opened_once(_known(_session_of(request).judge_of_session()))

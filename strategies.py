@@ -33,8 +33,9 @@ from .corpora.names import nearest
 from .corpora.records import Item, Problem, Response, SplitChoice, Verdict
 from .fuzz import drawing
 from .fuzz.drawing import proved_wrong
-from .judges.judge import Judge, open_judge, opened_once
+from .judges.judge import Judge
 from .judges.judge import ask as ask_judge
+from .judges.opening import open_judge, opened_once
 
 __all__ = [
     "PROFILE",

@@ -183,7 +183,7 @@ RetrainingOptions = Annotated[Retraining, Parameter(name="*", group=TRAINING)]
 
 def open_named(spec: str, opening: Opening) -> Any:
     """The judge of that name, with the options that were given."""
-    from ..judges.judge import open_judge
+    from ..judges.opening import open_judge
 
     return open_judge(spec, **{name: value for name, value in asdict(opening).items() if value is not None})
 

@@ -127,7 +127,12 @@ class Verdict:
 
     `score` lies in [0, 1]; `margin` is finite and unbounded (log-odds where the judge has them, +1/-1 where it only
     decides), and is what a search climbs, since scores saturate. With `parsed=False` the judge's answer could not be
-    read: score and margin then mean nothing and nothing counts as accepted. `text` is what the judge wrote, if it did.
+    read: score and margin then mean nothing and nothing counts as accepted. `text` is what the judge wrote, if it did,
+    or what there is to say of the verdict.
+
+    `outcome` is a word for verdicts that are counted apart: `inconsistent` (two orders of the same pair disagreed),
+    `filtered` (a defence refused the response before the judge saw it); empty for all others. `steps` are the scores
+    in [0, 1] of partial responses, the shortest first, where the judge looked at these.
     """
 
     score: float
@@ -135,6 +140,8 @@ class Verdict:
     accepted: bool
     parsed: bool = True
     text: str = ""
+    outcome: str = ""
+    steps: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

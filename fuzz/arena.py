@@ -14,7 +14,8 @@ from ..corpora.identity import digest_of
 from ..corpora.records import Problem, Split
 from ..judges.ensemble import Ensemble
 from ..judges.hardening import Hardening, open_hardening
-from ..judges.judge import Judge, TrainableJudge, batch_of, open_judge
+from ..judges.judge import Judge, TrainableJudge, batch_of
+from ..judges.opening import open_judge
 from .attacks import Attack, Proposals, open_attack
 from .constraints import Constraints
 from .objective import Goal

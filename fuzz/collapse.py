@@ -21,7 +21,8 @@ from ..corpora.errors import UsageError
 from ..corpora.names import nearest
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Problem, SplitChoice
-from ..judges.judge import Judge, batch_of, open_judge
+from ..judges.judge import Judge, batch_of
+from ..judges.opening import open_judge
 from .attacks.policy import chosen
 from .course import Answer, Book, Course, State
 from .gate import Gate

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..corpora.errors import UsageError
 from ..corpora.oracles import Oracle
 from ..corpora.records import Candidate, Item, Problem, Ruling, Trial, Truth, Verdict
-from ..judges.judge import Judge, Staged, batch_of, begin
+from ..judges.judge import Judge, Metered, Staged, Usage, batch_of, begin
 from .pipeline import Job, in_turn
 from .store import Entry, Store, Stored, verdict_key
 
@@ -49,6 +49,10 @@ class Gate:
         self.step = 0
         self.asked = 0
         self.replayed = 0
+        self._before = {name: Usage(*used) for name, used in (store.get("used") or {}).items()}
+        if isinstance(judge, Metered):
+            judge.charge(self._before)
+        self._begun = judge.used() if isinstance(judge, Metered) else {}
         self._aside = ThreadPoolExecutor(1, "hoodwink-gate") if isinstance(judge, Staged) else None
 
     def ruling(self, problem: Problem, response: str) -> Ruling:
@@ -75,6 +79,7 @@ class Gate:
             entries = [Entry(key, problem.id, candidate.text, repeat) for key, problem, candidate, repeat in asked]
             stored = self.store.add_verdicts(self.judge.fingerprint, self.step, entries, verdicts, seconds)
             known.update(zip(batch, stored, strict=True))
+            self._note_usage()
             self.asked += len(batch)
         self._rule((key for key in wanted if key not in truths), items, truths)
         return [
@@ -132,6 +137,13 @@ class Gate:
             return lambda: _timed(finish, prepared)
 
         return Job(start, lambda: self._rule(batch, items, truths))
+
+    def _note_usage(self) -> None:
+        """Keep with the run what the judge has used for it, in this process and in those before."""
+        if isinstance(self.judge, Metered):
+            nothing = Usage()
+            now = {name: used.since(self._begun.get(name, nothing)) for name, used in self.judge.used().items()}
+            self.store.put("used", {name: used.plus(self._before.get(name, nothing)) for name, used in now.items()})
 
     def _rule(self, keys: Iterable[bytes], items: dict[bytes, Item], truths: dict[bytes, Truth]) -> None:
         truth = self.oracle.truth

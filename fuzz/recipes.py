@@ -9,7 +9,8 @@ from typing import Any
 
 from ..corpora.errors import UsageError
 from ..judges.hardening import Hardening, open_hardening
-from ..judges.judge import Judge, open_judge
+from ..judges.judge import Judge
+from ..judges.opening import open_judge
 from .duel import Watch, duel
 from .rounds import EVAL, HELD_OUT, TRAIN, folder_of
 from .run import Run, versions

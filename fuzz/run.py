@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ..corpora.corpus import Corpus
 from ..corpora.oracles import open_oracle
 from ..corpora.records import Item, Problem, SplitChoice
-from ..judges.judge import Judge, open_judge
+from ..judges.judge import Judge
+from ..judges.opening import open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
 from .campaign import Budget, Campaign, Progress

@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 from ..corpora.errors import UsageError
 from ..corpora.records import Problem, Truth, Verdict
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+#: Stores of this schema lack two columns of verdicts; they are read, and get them when a run goes on.
+_LACKS_OUTCOMES = 3
 CONFIG_FILE, DATABASE_FILE, FINDS_FILE, REPORT_FILE = "config.json", "run.db", "finds.jsonl", "report.html"
 
 _META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
@@ -33,6 +35,7 @@ CREATE TABLE IF NOT EXISTS verdicts (
     id INTEGER PRIMARY KEY, place INTEGER NOT NULL, key BLOB NOT NULL, judge TEXT NOT NULL, problem TEXT NOT NULL,
     repeat INTEGER NOT NULL, step INTEGER NOT NULL, response TEXT NOT NULL, score REAL NOT NULL, margin REAL NOT NULL,
     accepted INTEGER NOT NULL, parsed INTEGER NOT NULL, text TEXT NOT NULL, seconds REAL NOT NULL,
+    outcome TEXT NOT NULL DEFAULT '', steps TEXT NOT NULL DEFAULT '',
     digest BLOB AS (substr(key, 9)) VIRTUAL);
 CREATE INDEX IF NOT EXISTS places ON verdicts (place);
 CREATE TABLE IF NOT EXISTS cells (
@@ -120,17 +123,20 @@ class Store:
             connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             connection.execute(_META)
             store = cls(folder, connection, lock)
-            store._check_schema()
+            if store._check_schema() == _LACKS_OUTCOMES:
+                for column in ("outcome", "steps"):
+                    connection.execute(f"ALTER TABLE verdicts ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
             connection.executescript(_TABLES)
             store.put("schema", SCHEMA_VERSION)
         return store
 
-    def _check_schema(self) -> None:
-        version = self.get("schema")
-        if version not in (None, SCHEMA_VERSION):
+    def _check_schema(self) -> int | None:
+        version: int | None = self.get("schema")
+        if version not in (None, _LACKS_OUTCOMES, SCHEMA_VERSION):
             raise UsageError(
                 f"run {self.folder} has store schema {version}, this is {SCHEMA_VERSION}; use the version that made it"
             )
+        return version
 
     @classmethod
     def in_memory(cls) -> Store:
@@ -204,12 +210,12 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def rewind(self, problems: Sequence[Problem]) -> None:
-        """Forget everything that follows from the verdicts; a replay writes it again."""
+        """Forget everything that follows from the verdicts; a replay writes it again. What they cost stays."""
         self._trials.clear()
         with self.transaction():
             for table in ("trials", "finds", "cells", "problems"):
                 self.db.execute(f"DELETE FROM {table}")
-            self.db.execute("DELETE FROM meta WHERE key != 'schema'")
+            self.db.execute("DELETE FROM meta WHERE key NOT IN ('schema', 'used')")
             rows = [(p.id, i, json.dumps(p.to_json())) for i, p in enumerate(problems)]
             self.db.executemany("INSERT INTO problems VALUES (?, ?, ?)", rows)
 
@@ -226,12 +232,13 @@ class Store:
             # A power of two of places, the last key repeated: so few statements need not be compiled again.
             places = 1 << (len(part) - 1).bit_length()
             rows = self.db.execute(
-                "SELECT key, id, step, score, margin, accepted, parsed, text FROM verdicts "
+                "SELECT key, id, step, score, margin, accepted, parsed, text, outcome, steps FROM verdicts "
                 f"WHERE place IN ({','.join('?' * places)})",
                 [*map(_place, part), *[_place(part[-1])] * (places - len(part))],
             )
-            for key, row, step, score, margin, accepted, parsed, text in rows:
-                found[key] = Stored(row, step, Verdict(score, margin, bool(accepted), bool(parsed), text))
+            for key, row, step, score, margin, accepted, parsed, text, outcome, steps in rows:
+                told = (text, outcome, tuple(json.loads(steps)) if steps else ())
+                found[key] = Stored(row, step, Verdict(score, margin, bool(accepted), bool(parsed), *told))
         return found if found.keys() <= set(keys) else {key: found[key] for key in keys if key in found}
 
     def add_verdicts(
@@ -244,13 +251,15 @@ class Store:
         each = seconds / max(1, len(entries))
         rows = [
             (row, _place(e.key), e.key, judge, e.problem, e.repeat, step, e.response,
-             v.score, v.margin, v.accepted, v.parsed, v.text, each)
+             v.score, v.margin, v.accepted, v.parsed, v.text, each, v.outcome,
+             json.dumps(v.steps) if v.steps else "")
             for row, (e, v) in enumerate(zip(entries, verdicts, strict=True), first)
         ]  # fmt: skip
         with self.transaction():
             self.db.executemany(
                 "INSERT INTO verdicts (id, place, key, judge, problem, repeat, step, response, score, margin, "
-                "accepted, parsed, text, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "accepted, parsed, text, seconds, outcome, steps) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
         self._last_row += len(rows)

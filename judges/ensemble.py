@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any, Literal
 
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Verdict
-from .judge import Cuts, Forgets, HasPieces, Judge, TrainableJudge, ask, batch_of, logit, open_judge, sigmoid
+from .around import Around
+from .judge import Judge, TrainableJudge, logit, sigmoid
+from .opening import open_judge
 
 Aggregate = Literal["min", "mean"]
 
@@ -19,12 +20,14 @@ Aggregate = Literal["min", "mean"]
 _FOLDER, _ROUND = "judges", "round-"
 
 
-class Ensemble:
+class Ensemble(Around):
     """Judges whose margins are taken together: `min` accepts what all accept, `mean` what they accept on average.
 
     Its score is that of the margin taken. A response that one of them could not read is not read. Its pieces and cuts
     are those of the first judge that has any.
     """
+
+    kind = "ensemble"
 
     def __init__(
         self, judges: Sequence[Judge], *, aggregate: Aggregate = "min", threshold: float = 0.5, name: str = ""
@@ -38,42 +41,14 @@ class Ensemble:
             raise UsageError("an ensemble needs at least one judge")
         if not 0 < threshold < 1:  # false for NaN too
             raise UsageError(f"threshold {threshold} is not between 0 and 1")
+        super().__init__(judges, aggregate=aggregate, threshold=threshold)
         self.threshold = threshold
-        self.judges = tuple(judges)
         self.aggregate: Aggregate = aggregate
-        self.name = name or f"{aggregate} of {', '.join(j.name for j in judges)}"
-        identity = (aggregate, threshold, *(j.fingerprint for j in judges))
-        self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+        self.name = name or self.name
 
-    @property
-    def batch(self) -> int:
-        """See `Judge`."""
-        return min(map(batch_of, self.judges))
-
-    def score(self, items: Sequence[Item]) -> list[Verdict]:
-        """See `Judge.score`."""
-        return self._together(items, afresh=False)
-
-    def score_afresh(self, items: Sequence[Item]) -> list[Verdict]:
-        """See `Afresh`."""
-        return self._together(items, afresh=True)
-
-    def pieces(self) -> Sequence[str]:
-        """See `HasPieces`; empty where no member has any."""
-        return next((j.pieces() for j in self.judges if isinstance(j, HasPieces)), ())
-
-    def cut(self, text: str) -> Sequence[str]:
-        """See `Cuts`; the text whole where no member can cut."""
-        return next((j.cut(text) for j in self.judges if isinstance(j, Cuts)), [text] if text else [])
-
-    def forget(self) -> None:
-        """See `Forgets`."""
-        for judge in self.judges:
-            if isinstance(judge, Forgets):
-                judge.forget()
-
-    def _together(self, items: Sequence[Item], *, afresh: bool) -> list[Verdict]:
-        said = [ask(judge, items, afresh=afresh) for judge in self.judges]
+    def score_by(self, items: Sequence[Item], *, afresh: bool) -> list[Verdict]:
+        """See `Around`."""
+        said = [self.ask(items, afresh=afresh, place=place) for place in range(len(self.judges))]
         return [self._verdict(verdicts) for verdicts in zip(*said, strict=True)]
 
     def _verdict(self, verdicts: Sequence[Verdict]) -> Verdict:
@@ -83,6 +58,15 @@ class Ensemble:
         odds = min(margins) if self.aggregate == "min" else fmean(margins)
         margin = odds - logit(self.threshold)
         return Verdict(sigmoid(odds), margin, margin >= 0)
+
+
+def together(judges: Sequence[Judge], *, aggregate: Aggregate = "min", threshold: float = 0.5) -> Ensemble:
+    """`ensemble:JUDGE,JUDGE`: several judges as one.
+
+    Raises:
+        UsageError: the threshold is not inside (0, 1).
+    """
+    return Ensemble(judges, aggregate=aggregate, threshold=threshold)
 
 
 def judge_folder(duel: Path, number: int) -> Path:

@@ -16,7 +16,8 @@ from ..corpora.identity import digest_of
 from ..corpora.names import load_user
 from ..corpora.records import Item, Verdict
 from .calls import in_loop, in_threads
-from .judge import Judge, logit, made, unread
+from .judge import Judge, logit, unread
+from .opening import made
 from .replies import Reply, is_response, read_reply, verdict_on
 
 _FIELDS = {

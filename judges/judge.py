@@ -1,14 +1,13 @@
-"""The protocol that every judge meets, the table of judges, and the one door through which judges are asked."""
+"""The protocol that every judge meets, what else it may be able to do, and the one door through which it is asked."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from ..corpora.errors import HoodwinkError, JudgeError, UsageError
-from ..corpora.names import convert_options, lookup, nearest
+from ..corpora.errors import HoodwinkError, JudgeError
 from ..corpora.records import Item, Verdict
 
 if TYPE_CHECKING:
@@ -22,19 +21,6 @@ T = TypeVar("T")
 
 #: Margins beyond this say nothing more; scores of exactly 0 and 1 are given this one, so that margins stay finite.
 MAX_MARGIN = 40.0
-
-JUDGES = {
-    "referee": "hoodwink.judges.referee:referee",
-    "smollm2": "hoodwink.judges.referee:smollm2",
-    "hf": "hoodwink.judges.prompted:from_hub",
-    "python": "hoodwink.judges.function:from_spec",
-    "planted": "hoodwink.judges.planted:planted",
-    "ensemble": "hoodwink.judges.ensemble:from_folder",
-}
-
-#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`,
-#: `ensemble:FOLDER`.
-_WITH_ARGUMENT = ("hf", "python", "planted", "ensemble")
 
 
 @runtime_checkable
@@ -165,86 +151,54 @@ class Forgets(Protocol):
         ...
 
 
-def open_judge(spec: str | Judge | Callable[..., Any], **options: Any) -> Judge:
-    """The judge that a name stands for, or one around a function or a transformers pipeline; judges pass through.
+class Usage(NamedTuple):
+    """What verdicts have cost.
 
-    Options: `referee:threshold=0.9` in the name or `threshold=0.9` as a keyword.
-
-    Raises:
-        UsageError: unknown name or option, or something that is neither name, judge nor function.
+    Attributes:
+        calls: verdicts that were asked of a model, or requests sent to a server (tries that failed included).
+        prompt_tokens: tokens that a server counted in prompts.
+        completion_tokens: tokens that it counted in answers.
+        cost: what that cost by the prices given; None without prices.
     """
-    if isinstance(spec, str):
-        return _named(spec, options)
-    if isinstance(spec, type):
-        spec = made(spec)
-    if isinstance(spec, Judge):
-        if options:
-            raise UsageError(f"judge {spec.name} is made already; set {', '.join(options)} when it is made")
-        return spec
-    if callable(spec):
-        from .function import from_function
 
-        return from_function(spec, **convert_options(from_function, options, "a judge around a function"))
-    raise UsageError(f"{spec!r} is no judge; give a name, a function, or an object with name, fingerprint and score")
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
 
+    def plus(self, other: Usage) -> Usage:
+        """Both together."""
+        cost = None if self.cost is None and other.cost is None else (self.cost or 0.0) + (other.cost or 0.0)
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            cost,
+        )
 
-def opened_once(spec: str | Judge | Callable[..., Any], threshold: float | None = None) -> Judge:
-    """As `open_judge`; a judge that is given by its name is opened once in a process.
-
-    Raises:
-        UsageError: see `open_judge`.
-    """
-    if isinstance(spec, str):
-        return _named_once(spec, threshold)
-    return open_judge(spec) if threshold is None else open_judge(spec, threshold=threshold)
-
-
-@lru_cache(maxsize=16)
-def _named_once(name: str, threshold: float | None) -> Judge:
-    return open_judge(name) if threshold is None else open_judge(name, threshold=threshold)
+    def since(self, earlier: Usage) -> Usage:
+        """What has been added to an earlier count of the same."""
+        return self.plus(
+            Usage(
+                -earlier.calls,
+                -earlier.prompt_tokens,
+                -earlier.completion_tokens,
+                None if earlier.cost is None else -earlier.cost,
+            )
+        )
 
 
-def made(kind: type) -> Any:
-    """An object of a user's class, made without arguments.
+@runtime_checkable
+class Metered(Protocol):
+    """A judge of which one verdict costs more than one call: one around others, or one behind a server with prices."""
 
-    Raises:
-        UsageError: its constructor needs arguments or fails.
-    """
-    try:
-        return kind()
-    except HoodwinkError:
-        raise
-    except Exception as error:
-        raise UsageError(
-            f"judge class {kind.__name__} cannot be made without arguments "
-            f"({type(error).__name__}: {first_line(error)}); give an object of it instead"
-        ) from error
+    def used(self) -> dict[str, Usage]:
+        """What has been used so far, by the name of each judge that was asked; what was charged is included."""
+        ...
 
-
-def _named(spec: str, options: dict[str, Any]) -> Judge:
-    name, _, rest = spec.partition(":")
-    if name not in JUDGES:
-        raise nearest(spec, [f"{n}:" if n in _WITH_ARGUMENT else n for n in JUDGES], "judge")
-    factory = lookup(JUDGES, name, "judge")
-    parts = rest.split(":") if rest else []
-    if name in _WITH_ARGUMENT:
-        plain = [p for p in parts if "=" not in p]
-        if not plain:
-            raise UsageError(f"judge {spec!r} is incomplete; write {name}:NAME")
-        parts = [p for p in parts if "=" in p]
-        written = {**_pairs(parts, spec), **options}
-        return factory(":".join(plain), **convert_options(factory, written, name))  # type: ignore[no-any-return]
-    return factory(**convert_options(factory, {**_pairs(parts, spec), **options}, name))  # type: ignore[no-any-return]
-
-
-def _pairs(parts: list[str], spec: str) -> dict[str, str]:
-    pairs = {}
-    for part in parts:
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise UsageError(f"{part!r} in judge {spec!r} is not key=value; write {spec.split(':')[0]}:key=value")
-        pairs[key] = value
-    return pairs
+    def charge(self, used: Mapping[str, Usage]) -> None:
+        """Add what an earlier process used for the same run, so that a cap on spending holds for all of it."""
+        ...
 
 
 def ask(judge: Judge, items: Sequence[Item], *, afresh: bool = False) -> list[Verdict]:
@@ -306,6 +260,8 @@ def _is_plain(verdict: Verdict) -> bool:
         and (verdict.parsed or not verdict.accepted)
         and type(verdict.text) is str
         and verdict.text.isascii()
+        and verdict.outcome == ""
+        and verdict.steps == ()
     )
 
 
@@ -319,9 +275,15 @@ def _checked(judge: Judge, item: Item, verdict: Verdict) -> Verdict:
             raise JudgeError(
                 f"judge {judge.name} gave {field} {value!r:.40} to {item.response[:40]!r}; write a {kind.__name__}"
             )
-    if not _is_text(verdict.text):
+    for field in ("text", "outcome"):
+        value = getattr(verdict, field)
+        if not _is_text(value):
+            raise JudgeError(
+                f"judge {judge.name} gave {field} {value!r:.40} to {item.response[:40]!r}; write valid Unicode"
+            )
+    if not all(isinstance(step, float | int) and 0 <= step <= 1 for step in verdict.steps):
         raise JudgeError(
-            f"judge {judge.name} gave text {verdict.text!r:.40} to {item.response[:40]!r}; write valid Unicode"
+            f"judge {judge.name} gave steps {verdict.steps!r:.40} to {item.response[:40]!r}; scores lie in [0, 1]"
         )
     if verdict.accepted and not verdict.parsed:
         raise JudgeError(
@@ -336,7 +298,10 @@ def _checked(judge: Judge, item: Item, verdict: Verdict) -> Verdict:
             f"judge {judge.name} gave margin {verdict.margin} to {item.response[:40]!r}; margins are finite"
         )
     score, margin = float(verdict.score) + 0.0, float(verdict.margin) + 0.0  # -0.0 becomes 0.0
-    return Verdict(score, margin, bool(verdict.accepted), bool(verdict.parsed), str(verdict.text))
+    steps = tuple(float(step) + 0.0 for step in verdict.steps)
+    return Verdict(
+        score, margin, bool(verdict.accepted), bool(verdict.parsed), str(verdict.text), str(verdict.outcome), steps
+    )
 
 
 def _is_text(value: object) -> bool:

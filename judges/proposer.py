@@ -11,7 +11,8 @@ import torch
 
 from ..corpora.errors import UsageError
 from .engine import Engine, bucket
-from .judge import Judge, open_judge
+from .judge import Judge
+from .opening import open_judge
 from .packing import IN_USE
 from .prompted import PromptedJudge
 from .prompts import defuse

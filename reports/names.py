@@ -14,7 +14,7 @@ from ..corpora.families import FAMILIES
 from ..corpora.names import lookup
 from ..fuzz.attacks import ATTACKS
 from ..judges.hardening import RECIPES
-from ..judges.judge import JUDGES
+from ..judges.opening import NAMED
 from ..judges.planted import HOLES
 
 What = Literal["judges", "attacks", "corpora", "recipes"]
@@ -33,7 +33,7 @@ def list_names(what: What) -> list[tuple[str, str, str]]:
     """Name, summary and options of everything that can be named."""
     if what == "recipes":
         return [(recipe.name, recipe.means, "") for recipe in RECIPES.values()]
-    tables: dict[str, Mapping[str, str]] = {"judges": JUDGES, "attacks": ATTACKS, "corpora": CORPORA}
+    tables: dict[str, Mapping[str, str]] = {"judges": NAMED, "attacks": ATTACKS, "corpora": CORPORA}
     rows = [(_ARGUMENTS.get(name, name), *_describe(lookup(tables[what], name, what))) for name in tables[what]]
     if what == "judges":
         rows += [("", f"planted:{name}: {_summary(hole)}", "") for name, hole in HOLES.items()]

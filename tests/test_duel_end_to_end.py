@@ -11,7 +11,8 @@ from hoodwink.fuzz.duel import duel
 from hoodwink.fuzz.rounds import EVAL, TRAIN, folder_of
 from hoodwink.fuzz.run import Run, items_of
 from hoodwink.judges.hardening import RECIPES, changed
-from hoodwink.judges.judge import ask, open_judge
+from hoodwink.judges.judge import ask
+from hoodwink.judges.opening import open_judge
 
 pytestmark = pytest.mark.slow
 

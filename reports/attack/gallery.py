@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from ...judges.judge import JUDGES
+from ...judges.opening import NAMED
 from ..escape import visible
 from ..page import SHORT, fragment
 from ..snippets import as_test
@@ -161,7 +161,7 @@ def card_of(summary: RunSummary, place: int) -> Card:
     carrying = tuple(sorted((t for t in tokens if t.fall is not None), key=lambda t: -(t.fall or 0)))[:PIECES]
     steps = _steps(find, summary.margins) if len(find["lineage"]) > 1 else ()
     judge = summary.settings["judge"]
-    test = as_test(find, judge if judge.partition(":")[0] in JUDGES else None)
+    test = as_test(find, judge if judge.partition(":")[0] in NAMED else None)
     return Card(
         id=identity(find),
         find=find,

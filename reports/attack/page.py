@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ...corpora.corpus import CORPORA
 from ...fuzz.attacks import ATTACKS
 from ...fuzz.checks import WARNINGS
-from ...judges.judge import JUDGES
+from ...judges.opening import NAMED
 from ..made import SIDECAR, Page
 from ..page import page
 from ..reproduce import constraint_words, has_names, option_words
@@ -94,7 +94,7 @@ def settings(summary: RunSummary) -> list[tuple[str, str]]:
 def command(summary: RunSummary) -> str | None:
     """The command line that makes the run again; None for a run of objects that have no name there."""
     settings = summary.settings
-    named = [(settings["judge"], JUDGES), (settings["corpus"], CORPORA)]
+    named = [(settings["judge"], NAMED), (settings["corpus"], CORPORA)]
     named += [(attack, {**ATTACKS, "python": ""}) for attack in settings["attacks"]]
     if not has_names(named):
         return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...corpora.corpus import CORPORA
 from ...fuzz.course import Point
-from ...judges.judge import JUDGES
+from ...judges.opening import NAMED
 from ..answers import Figure
 from ..charts import lines_chart
 from ..escape import visible
@@ -124,7 +124,7 @@ def _way(point: Point, name: str) -> str:
 def command(summary: CollapseSummary) -> str | None:
     """The command line that makes the run again; None for a run of objects that have no name there."""
     settings = summary.settings
-    if not has_names([(settings["judge"], JUDGES), (settings["corpus"], CORPORA)]):
+    if not has_names([(settings["judge"], NAMED), (settings["corpus"], CORPORA)]):
         return None
     if settings["policy"].startswith("object "):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from ...corpora.words import many
-from ...judges.judge import JUDGES
+from ...judges.opening import NAMED
 from ..answers import BROKEN, BY_WHAT, CHEAPLY, HARDENING, TO_DO, Answer
 from ..escape import quoted, visible
 from ..reproduce import option_words
@@ -239,7 +239,7 @@ def _fooled(r: RoundSummary) -> bool:
 
 def _command(duel: DuelSummary, last: RoundSummary) -> str:
     """The attack that the advice asks for; none where the judges have no name on the command line."""
-    named = duel.settings["judge"].partition(":")[0] in JUDGES and ":adapter=" in last.judge
+    named = duel.settings["judge"].partition(":")[0] in NAMED and ":adapter=" in last.judge
     if last.round == 1 or not named or last.adaptive.rate is None or price(duel.rounds[0], last):
         return ""
     judge = f"ensemble:{duel.folder}" if _fooled(last) else last.judge

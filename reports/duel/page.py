@@ -13,7 +13,7 @@ from ...corpora.corpus import CORPORA
 from ...fuzz.attacks import ATTACKS
 from ...fuzz.kinds import KINDS
 from ...judges.hardening import RECIPES, changed
-from ...judges.judge import JUDGES
+from ...judges.opening import NAMED
 from ..answers import Figure
 from ..page import fragment, page
 from ..reproduce import constraint_words, has_names, option_words
@@ -94,7 +94,7 @@ def command(duel: DuelSummary) -> str | None:
     settings, recipe = duel.settings, duel.settings["recipe"]
     attacks = [*settings["attacks"], *settings["train_attacks"], *settings["held_out"]]
     named: list[tuple[str, Mapping[str, Any]]] = [
-        (settings["judge"], JUDGES),
+        (settings["judge"], NAMED),
         (settings["corpus"], CORPORA),
         (recipe["name"], RECIPES),
         *((attack, {**ATTACKS, "python": ""}) for attack in attacks),

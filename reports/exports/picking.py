@@ -14,7 +14,7 @@ from ...fuzz.kinds import KINDS
 from ...fuzz.rounds import EVAL, HELD_OUT, TRAIN, folder_of
 from ...fuzz.run import Run, read_finds
 from ...fuzz.store import Store, verdict_key
-from ...judges.judge import JUDGES
+from ...judges.opening import NAMED, with_option
 from ..reading import reading
 
 Which = Literal["all", "minimal", "acclaimed"]
@@ -183,9 +183,9 @@ def _name(folder: Path) -> str | None:
         name: str = store.config["identity"]["judge"]
         threshold: float = store.get("checks")["threshold"]
     kind = name.split(":")[0]
-    if kind not in JUDGES:
+    if kind not in NAMED:
         return None
-    return name if threshold == 0.5 or kind in ("python", "planted") else f"{name}:threshold={threshold}"
+    return name if threshold == 0.5 or kind in ("python", "planted") else with_option(name, "threshold", threshold)
 
 
 def _right(store: Store, judge: str, problem: Problem) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ from ...fuzz.objective import Goal
 from ...fuzz.run import PROBLEMS, Run
 from ...fuzz.run import attack as run_attack
 from ...fuzz.settings import how_many, slug
-from ...judges.judge import Judge, ask, opened_once, threshold_of
+from ...judges.judge import Judge, ask, threshold_of
+from ...judges.opening import opened_once
 from ..attack.summary import RunSummary, summarise
 from ..escape import quoted, visible
 from .bar import Bar, Gated, OnBadJudge, Tally, tally_of

@@ -25,7 +25,7 @@ from hoodwink.fuzz.campaign import Budget, Campaign
 from hoodwink.fuzz.gate import Gate
 from hoodwink.fuzz.objective import Objective
 from hoodwink.fuzz.store import Store
-from hoodwink.judges.judge import open_judge
+from hoodwink.judges.opening import open_judge
 
 BUDGET = 640
 #: The same problems for every count, so that memory is compared between runs that hold the same corpus.

@@ -8,6 +8,7 @@ from hoodwink.corpora.oracles import open_oracle
 from hoodwink.corpora.records import Candidate, Item, Truth, Verdict
 from hoodwink.fuzz.gate import Ask, Gate
 from hoodwink.fuzz.store import Store
+from hoodwink.judges.opening import open_judge
 
 
 def asks(problem, *texts, repeat=0):
@@ -53,6 +54,19 @@ def test_trials_carry_what_the_oracle_knows(make_gate, problems):
     assert not right.trial.fools
     assert wrong.trial.truth is Truth.WRONG
     assert wrong.trial.fools
+
+
+def test_what_verdicts_cost_is_kept_with_the_run_over_processes(tmp_path, problems):
+    """Also where the judge has been used for something else before."""
+    judge = open_judge("ensemble:planted:trigger,planted:claim")
+    judge.score([Item(problems[0], "x")])
+    for steps, asked in ((["ab"], 2), (["ab", "cd"], 4), (["ab", "cd"], 4)):
+        with Store.create(tmp_path, {"identity": {}}) as store:
+            store.rewind(problems)
+            gate = Gate(judge, open_oracle("exact"), store)
+            for texts in steps:
+                gate.consider(asks(problems[0], *texts))
+            assert store.get("used") == {f"planted:{hole}": [asked, 0, 0, None] for hole in ("trigger", "claim")}
 
 
 def test_batches_before_a_failure_are_kept_and_a_replay_cuts_the_same_batches(tmp_path, problems):

@@ -180,6 +180,26 @@ def test_a_store_of_another_version_is_refused(tmp_path):
         Store.create(tmp_path, CONFIG)
 
 
+def test_outcomes_and_steps_come_back_as_they_were(tmp_path):
+    verdict = Verdict(0.25, -1.0986, False, True, "no", "inconsistent", (0.5, 0.25))
+    with Store.create(tmp_path, CONFIG) as store:
+        store.add_verdicts("j", 1, [entry("p", "text")], [verdict], 0.5)
+        assert known(store, "p", "text").verdict == verdict
+
+
+def test_a_store_without_outcomes_is_read_and_goes_on(tmp_path):
+    with Store.create(tmp_path, CONFIG) as store:
+        store.add_verdicts("j", 1, [entry("p", "text")], [VERDICT], 0.5)
+        store.put("schema", 3)
+        for column in ("outcome", "steps"):
+            store.db.execute(f"ALTER TABLE verdicts DROP COLUMN {column}")
+    with Store.load(tmp_path) as store:
+        assert store.get("schema") == 3
+    with Store.create(tmp_path, CONFIG) as store:
+        assert store.get("schema") == SCHEMA_VERSION
+        assert known(store, "p", "text").verdict == VERDICT
+
+
 def test_a_store_of_the_first_version_is_refused_by_its_version(tmp_path):
     """Its tables have other columns; the message is about the version, not about damage."""
     Store.create(tmp_path, CONFIG).close()

@@ -15,7 +15,8 @@ from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item
 from hoodwink.judges.calls import await_here, in_loop
 from hoodwink.judges.function import IN_FLIGHT, ConcurrentJudge
-from hoodwink.judges.judge import Staged, ask, open_judge
+from hoodwink.judges.judge import Staged, ask
+from hoodwink.judges.opening import open_judge
 
 
 def responses(items, count):
@@ -201,7 +202,8 @@ def run(code):
 PRELUDE = """
 import asyncio, os, signal, sys, threading, time
 from hoodwink.corpora.records import Item, Problem
-from hoodwink.judges.judge import ask, open_judge
+from hoodwink.judges.judge import ask
+from hoodwink.judges.opening import open_judge
 item = Item(Problem.make(family="f", question="q", reference="r"), "x")
 async def grade(response):
     return True

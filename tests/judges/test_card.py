@@ -12,7 +12,7 @@ from hoodwink.judges import card as cards
 from hoodwink.judges import training as trainings
 from hoodwink.judges.card import CARD_FILE, README_FILE, Card, evaluate, machine, write_card
 from hoodwink.judges.examples import Recipe, Training
-from hoodwink.judges.judge import open_judge
+from hoodwink.judges.opening import open_judge
 from hoodwink.judges.quality import Quality, known_responses
 from hoodwink.judges.training import train
 

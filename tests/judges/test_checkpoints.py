@@ -151,7 +151,7 @@ CHILD = """
     from hoodwink.corpora.arithmetic import Arithmetic
     from hoodwink.judges import checkpoints
     from hoodwink.judges.examples import Recipe, clean_examples
-    from hoodwink.judges.judge import open_judge
+    from hoodwink.judges.opening import open_judge
 
     torch.set_num_threads(1)
     checkpoints.EVERY = 0.0

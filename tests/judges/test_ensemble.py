@@ -10,7 +10,8 @@ from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.ensemble import Ensemble
-from hoodwink.judges.judge import Afresh, Judge, ask, batch_of, open_judge, sigmoid, threshold_of
+from hoodwink.judges.judge import Afresh, Judge, ask, batch_of, sigmoid, threshold_of
+from hoodwink.judges.opening import open_judge
 from whackamole import HOLES, PIECES, WhackAMole, fight
 
 (PROBLEM,) = Arithmetic().sample(1, seed=9)
@@ -87,7 +88,7 @@ def test_it_is_a_judge_of_its_own():
     one, two = Says("one", 1.0, 1.0, 1.0, batch=16), Says("two", 1.0, 1.0, 1.0)
     ensemble = Ensemble([one, two])
     assert isinstance(ensemble, Judge)
-    assert ensemble.name == "min of one, two"
+    assert ensemble.name == "ensemble:one,two"
     assert Ensemble([one], name="mine").name == "mine"
     assert (batch_of(ensemble), threshold_of(ensemble)) == (16, 0.5)
     prints = {

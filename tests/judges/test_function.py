@@ -18,7 +18,8 @@ import torch
 from hoodwink.corpora.errors import HoodwinkError, JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.function import FunctionJudge
-from hoodwink.judges.judge import MAX_MARGIN, Staged, ask, open_judge
+from hoodwink.judges.judge import MAX_MARGIN, Staged, ask
+from hoodwink.judges.opening import open_judge
 
 
 @pytest.fixture

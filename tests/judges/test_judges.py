@@ -12,7 +12,8 @@ from hoodwink.corpora.errors import HoodwinkError, JudgeError, UsageError
 from hoodwink.corpora.oracles import ExactOracle
 from hoodwink.corpora.records import Item, Problem, Response, Truth, Verdict
 from hoodwink.judges.examples import Recipe, clean_examples
-from hoodwink.judges.judge import JUDGES, MAX_MARGIN, Judge, ask, logit, open_judge, sigmoid, threshold_of
+from hoodwink.judges.judge import MAX_MARGIN, Judge, ask, logit, sigmoid, threshold_of
+from hoodwink.judges.opening import JUDGES, open_judge
 from hoodwink.judges.planted import HOLES, LONG, REPEATS, TRIGGER
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,8 +13,9 @@ import pytest
 import torch
 from hoodwink.corpora.errors import UsageError
 from hoodwink.judges.examples import Example, Recipe, Training, clean_examples
-from hoodwink.judges.judge import TrainableJudge, ask, open_judge
+from hoodwink.judges.judge import TrainableJudge, ask
 from hoodwink.judges.lora import TRAINING_FILE, fit, linear_names, schedule
+from hoodwink.judges.opening import open_judge
 from hoodwink.judges.prompted import PromptedJudge
 from hoodwink.judges.prompts import Prompt
 from hoodwink.judges.referee import referee, smollm2

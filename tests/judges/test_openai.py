@@ -12,7 +12,8 @@ import pytest
 from hoodwink.corpora.errors import JudgeError
 from hoodwink.corpora.records import Item
 from hoodwink.judges.function import IN_FLIGHT
-from hoodwink.judges.judge import ask, open_judge
+from hoodwink.judges.judge import ask
+from hoodwink.judges.opening import open_judge
 
 openai = pytest.importorskip("openai")
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
-from hoodwink.judges.judge import HasPieces, Judge, ask, open_judge, sigmoid
+from hoodwink.judges.judge import HasPieces, Judge, ask, sigmoid
+from hoodwink.judges.opening import open_judge
 from hoodwink.judges.pipelines import ClassifierJudge, GeneratorJudge
 from tokenizers.processors import TemplateProcessing
 from transformers import (

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from hoodwink.corpora.errors import JudgeError
 from hoodwink.corpora.records import Verdict
-from hoodwink.judges.judge import open_judge
+from hoodwink.judges.opening import open_judge
 from hoodwink.judges.replies import ACCEPTING, REJECTING, is_response, read_reply, read_text
 from hypothesis import given
 from hypothesis import strategies as st

@@ -14,7 +14,8 @@ from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Item
 from hoodwink.judges import embedded
 from hoodwink.judges.embedded import WHEEL, cache_folder, dequantised, load_embedded, wheel_file
-from hoodwink.judges.judge import ask, open_judge
+from hoodwink.judges.judge import ask
+from hoodwink.judges.opening import open_judge
 
 needs_wheel = pytest.mark.skipif(wheel_file() is None, reason=f"needs the wheel {WHEEL}")
 

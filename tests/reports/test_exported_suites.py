@@ -16,7 +16,7 @@ from typing import Any
 import hoodwink
 import pytest
 from hoodwink import Candidate, Run, export, strategies
-from hoodwink.judges.judge import opened_once
+from hoodwink.judges.opening import opened_once
 
 pytest_plugins = ["pytester"]
 

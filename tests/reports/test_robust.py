@@ -31,7 +31,7 @@ from hoodwink import (
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.statistics import least_problems, wilson
-from hoodwink.judges.judge import opened_once
+from hoodwink.judges.opening import opened_once
 from hoodwink.reports.attack.page import render
 from hoodwink.reports.attack.text import render_summary
 from hoodwink.reports.testing.bar import Bar, Tally
