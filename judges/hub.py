@@ -252,5 +252,5 @@ def _parts(value: Any) -> list[torch.Tensor]:
         return []
     if not hasattr(value, "__tensor_flatten__"):
         return [value]
-    names, _ = value.__tensor_flatten__()  # type: ignore[no-untyped-call]
+    names, _ = value.__tensor_flatten__()
     return [part for name in names for part in _parts(getattr(value, name))]

@@ -120,7 +120,7 @@ class LocalJudge(ABC):
 
     def _read(self, sequences: Sequence[Sequence[int]], afresh: bool) -> list[float]:
         values = self.engine.score(sequences, afresh=afresh)
-        odds: list[float] = self.log_odds(values.unflatten(0, (-1, len(self.tails)))).tolist()
+        odds: list[float] = self.log_odds(values.view(-1, len(self.tails), *values.shape[1:])).tolist()
         return odds
 
     def _verdict(self, log_odds: float) -> Verdict:

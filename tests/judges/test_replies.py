@@ -85,8 +85,8 @@ def test_ratings_that_are_read(text, number):
     [
         "", " ", "yes", "0", "11", "10.5", "0.99", "-7", "+7", "7.5.1", "07", "7,5", "1e1", "seven", "٧", "7/5",
         "7/100", "7 of 10", "8 7", "7-8", "I would not give this more than 1 of 10.", "7 because it fits", "I say 7",
-        "7\n8", "9\nNo, wait.", "Rating: 7\nIs that all?", "Rating: 9\nRating: 3", 'Rating: 9\n{"rating": 3}', "Rating 7",
-        "The rating: 7", "Rating: none", "Rating: 7 to 8", "Rating:", ": 7", '{"rating": true}', '{"rating": null}',
+        "7\n8", "9\nNo, wait.", "Rating: 7\nIs that all?", "Rating: 9\nRating: 3", 'Rating: 9\n{"rating": 3}',
+        "Rating 7", "The rating: 7", "Rating: none", "Rating: 7 to 8", "Rating:", ": 7", '{"rating": true}', '{"rating": null}',
         '{"rating": 11}', '{"rating": [7]}', '{"rating": {"rating": 7}}', '{"rating": 7, "score": 7}', '{"verdict": 7}',
         '{"rating": 7', '{"rating": NaN}', '{"rating": 1e999}', '{"rating": ' + "7" * 5000 + "}", '{"a":' * 100_000,
         "\ud800",
