@@ -57,7 +57,7 @@ def continuations(judge, ids, depth):
     open_ways, chances = {(): 0.0}, {}
     for _ in range(depth):
         ways = list(open_ways)
-        logits = torch.stack([judge.model(torch.tensor([[*ids, *way]])).logits[0, -1] for way in ways]).double()
+        logits = judge.model(torch.tensor([[*ids, *way] for way in ways])).logits[:, -1].double()
         following = {}
         for way, row in zip(ways, logits.log_softmax(1), strict=True):
             for token in range(len(row)):
@@ -135,8 +135,8 @@ def test_what_goes_on_to_10_is_no_1(rater, items):
     values[0, 1, ids.index(zero[0])] = math.log(0.8)
     chances = judge.chances(values).exp()[0]
     assert judge.tails == [(), tuple(one)]
-    assert chances.tolist() == pytest.approx([0.999 * 0.2, *[0.0] * 8, 0.999 * 0.8], abs=1e-9)
-    assert torch.sigmoid(judge.log_odds(values)).item() == pytest.approx(0.8, abs=1e-9)
+    assert chances.tolist() == pytest.approx([0.999 * 0.2, *[0.0] * 8, 0.999 * 0.8], abs=1e-6)
+    assert torch.sigmoid(judge.log_odds(values)).item() == pytest.approx(0.8, abs=1e-6)
 
 
 @settings(deadline=None)
@@ -242,7 +242,7 @@ def test_prompts_by_name(spec, kind, name, as_smollm2, items, tmp_path, monkeypa
     assert judge.name == name
     assert open_judge(judge.name, device="cpu", dtype="fp32").fingerprint == judge.fingerprint
     assert len({v.margin for v in ask(judge, items[:6])}) > 1
-    shows = items[0].problem.reference in judge.prompt(items[0]).replace(items[0].problem.question, "")
+    shows = items[0].problem.reference in judge.prompt(Item(items[0].problem, "no idea"))
     assert shows is (spec in ("smollm2:prompt=match", "smollm2:prompt=grade", "smollm2:scale=0-5"))
     if "own" in spec:
         assert "user\n1 to 4: " in judge.prompt(items[0])
