@@ -126,10 +126,11 @@ class RewardJudge(LocalJudge):
             found = super().locate(item)
             return found._replace(ids=self._read_up_to(found.ids))
         question, response = self._pair(item)
-        encoded = self.tokenizer(question, response, return_offsets_mapping=True)
-        offsets = zip(encoded["offset_mapping"], encoded.sequence_ids(), strict=True)
+        # Lists, since a single second text that is empty would be taken for none.
+        encoded = self.tokenizer([question], [response], return_offsets_mapping=True)
+        offsets = zip(encoded["offset_mapping"][0], encoded.sequence_ids(0), strict=True)
         places = [span if text == 1 else (0, 0) for span, text in offsets]
-        return Located(encoded["input_ids"], places, response, 0, len(response))
+        return Located(encoded["input_ids"][0], places, response, 0, len(response))
 
 
 def from_hub(
