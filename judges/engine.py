@@ -82,14 +82,18 @@ class Engine:
         *,
         budget: int = KEPT,
         tokens: int | None = None,
+        segments: Callable[[Sequence[int]], list[int]] | None = None,
     ) -> None:
         """`model` is transformers'; `budget` is in bytes; `tokens` go into one pass at most.
+
+        `segments` says of a sequence which of its texts each token is of, where an encoder reads several.
 
         With `read=None` the model's own logits are taken, `(sequences, labels)`: what encoders that classify need.
         """
         self.model = model
         self.body = model.base_model
         self.read = read
+        self.segments = segments
         self.device: torch.device = next(model.parameters()).device
         self.limit = Limit(tokens or (CPU_TOKENS if self.device.type == "cpu" else GPU_TOKENS))
         self.prefixes = Prefixes(budget)
@@ -178,10 +182,19 @@ class Engine:
         self.computed += ids.numel()
         # Under a causal mask the last real token never sees the padding: without a mask torch takes a faster path.
         seen = {} if (self.causal and not whole) or bool(mask.all()) else {"attention_mask": mask.to(self.device)}
+        seen |= self.texts_of(sequences)
         last = (torch.arange(len(sequences)), lengths - 1)
         if whole:
             return None, last, self.model(input_ids=ids.to(self.device), **seen).logits
         return self.body(input_ids=ids.to(self.device), **seen, **self._without_cache()).last_hidden_state, last, None
+
+    def texts_of(self, sequences: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """What the model is told of which text each token of a padded batch is of; nothing for most models."""
+        if self.segments is None:
+            return {}
+        longest = max(map(len, sequences))
+        rows = [self.segments(s) + [0] * (longest - len(s)) for s in sequences]
+        return {"token_type_ids": torch.tensor(rows, device=self.device)}
 
     def _without_cache(self) -> dict[str, bool]:
         return {"use_cache": False} if hasattr(self.body.config, "use_cache") else {}

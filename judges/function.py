@@ -187,11 +187,12 @@ def from_function(
     in_flight: int | None = None,
     accept: str | None = None,
     prompt: str | None = None,
+    scale: str | None = None,
 ) -> Judge:
     """A judge around a function or a transformers pipeline.
 
     Up to `in_flight` calls run at once: one of a plain function unless given, `IN_FLIGHT` of an async one. The
-    fingerprint does not depend on that. `accept` and `prompt` are for pipelines, see `pipelines.from_pipeline`.
+    fingerprint does not depend on that. `accept`, `prompt` and `scale` are for pipelines, see `from_pipeline`.
 
     Raises:
         UsageError: see `FunctionJudge`, `ConcurrentJudge` and `from_pipeline`, or an option does not belong here.
@@ -200,8 +201,8 @@ def from_function(
         from .pipelines import from_pipeline
 
         _refuse("a pipeline, which is asked in batches", in_flight=in_flight)
-        return from_pipeline(function, name=name, threshold=threshold, accept=accept, prompt=prompt)
-    _refuse("a function; it is for transformers pipelines", accept=accept, prompt=prompt)
+        return from_pipeline(function, name=name, threshold=threshold, accept=accept, prompt=prompt, scale=scale)
+    _refuse("a function; it is for transformers pipelines", accept=accept, prompt=prompt, scale=scale)
     if in_flight is not None and in_flight < 1:
         raise UsageError(f"in_flight {in_flight} is out of range; write a whole number of at least 1")
     plain = FunctionJudge(function, name=name, threshold=threshold)
@@ -265,13 +266,14 @@ def from_spec(
     in_flight: int | None = None,
     accept: str | None = None,
     prompt: str | None = None,
+    scale: str | None = None,
 ) -> Judge:
     """`python:module:function`; the name may also stand for a judge object, a pipeline, or a class that makes one."""
     loaded = load_user(spec, "judge")
     if isinstance(loaded, type):
         loaded = made(loaded)
     if isinstance(loaded, Judge):
-        _refuse(f"judge python:{spec}, which is made already", accept=accept, prompt=prompt)
+        _refuse(f"judge python:{spec}, which is made already", accept=accept, prompt=prompt, scale=scale)
         if threshold is not None:
             raise UsageError(f"judge python:{spec} has a threshold of its own; set it there, not to {threshold}")
         if in_flight is not None:
@@ -286,4 +288,5 @@ def from_spec(
         in_flight=in_flight,
         accept=accept,
         prompt=prompt,
+        scale=scale,
     )

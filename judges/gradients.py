@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..corpora.errors import JudgeError
 from ..corpora.records import Item
 from .judge import Slope
 from .packing import IN_USE
-from .prompts import defuse
-from .vocabulary import special_texts
 
 if TYPE_CHECKING:
-    from .prompted import PromptedJudge
-
-#: Stands where a response would, so that it can be told where that is.
-_MARK = "\x00response\x00"
+    from .engine import Engine
+    from .local import LocalJudge
 
 #: Tokens of a prompt that are exchanged together: more than one where they hold parts of one character.
 Places = list[int]
 
 
-def slope_of(judge: PromptedJudge, item: Item) -> Slope:
-    """The slope of a prompted judge's margin (HotFlip, Ebrahimi et al. 2018; GCG, Zou et al. 2023).
+def slope_of(judge: LocalJudge, item: Item) -> Slope:
+    """The slope of a judge's margin (HotFlip, Ebrahimi et al. 2018; GCG, Zou et al. 2023).
 
     A gain is the gradient times the way from one embedding to the other. A character of several tokens counts as one
     token, with the mean of their gains. Not guaranteed: that a piece is read as the token it stands for where it is
@@ -34,17 +29,12 @@ def slope_of(judge: PromptedJudge, item: Item) -> Slope:
     Raises:
         JudgeError: the response does not stand in its prompt as it is.
     """
-    text, response = judge.prompt(item), defuse(item.response, special_texts(judge.tokenizer))
-    begin = judge.prompt(Item(item.problem, _MARK)).find(_MARK)
-    if begin < 0 or not text.startswith(response, begin):
-        raise JudgeError(f"judge {judge.name} does not show {item.response[:40]!r} as it is; it has no gradient there")
-    encoded = judge.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    tokens, groups = _within(text, encoded["offset_mapping"], begin, begin + len(response))
-    device = judge.engine.device
-    ids = torch.tensor([encoded["input_ids"]], device=device)
-    embedded, gradient = _gradient(judge, ids)
+    found = judge.locate(item)
+    tokens, groups = _within(found.text, found.offsets, found.begin, found.end)
+    embedded, gradient = _gradient(judge, found.ids)
     with torch.inference_mode():
-        pieces = judge.model.get_input_embeddings()(torch.tensor(judge.piece_ids, device=device)).float()
+        ids = torch.tensor(judge.piece_ids, device=judge.engine.device)
+        pieces = judge.model.get_input_embeddings()(ids).float()
         held = (gradient * embedded).sum(1)
         rise = torch.stack([gradient[group].mean(0) for group in groups]) if groups else gradient[:0]
         before = torch.stack([held[group].mean() for group in groups]) if groups else held[:0]
@@ -52,19 +42,30 @@ def slope_of(judge: PromptedJudge, item: Item) -> Slope:
     return Slope(tokens, gains.cpu().numpy())
 
 
-def _gradient(judge: PromptedJudge, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of one prompt, `(1, tokens)`: its embeddings and the margin's gradient by them, `(tokens, width)` in fp32."""
+def _gradient(judge: LocalJudge, ids: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of one prompt: its embeddings and the margin's gradient by them, `(tokens, width)` in fp32."""
     with IN_USE, torch.inference_mode(False), torch.enable_grad():
+        embed = judge.model.get_input_embeddings()
         with torch.no_grad():
-            embedded = judge.model.get_input_embeddings()(ids)
+            embedded = embed(torch.tensor(ids, device=judge.engine.device))
         embedded.requires_grad_(True)
-        if judge.engine.reads_states:
-            states = judge.model.base_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
-            margin = judge.read(states[:, -1])
-        else:  # logits that this package does not know how to make: the model's own
-            margin = judge.read.of_logits(judge.model(inputs_embeds=embedded, use_cache=False).logits[:, -1])
+        values = []
+        for tail in judge.tails:
+            after = embed(torch.tensor(tail, dtype=torch.long, device=judge.engine.device))
+            values.append(_read(judge.engine, torch.cat([embedded, after]), [*ids, *tail]))
+        margin = judge.log_odds(torch.stack(values)[None])
         (gradient,) = torch.autograd.grad(margin.sum(), embedded)
-    return embedded.detach()[0].float(), gradient[0].float()
+    return embedded.detach().float(), gradient.float()
+
+
+def _read(engine: Engine, embedded: torch.Tensor, ids: list[int]) -> torch.Tensor:
+    """What is read off one sequence by its tokens' embeddings, `(tokens, width)`."""
+    options: dict[str, Any] = {"inputs_embeds": embedded[None], **engine.texts_of([ids])}
+    if engine.read is not None and engine.reads_states:
+        return engine.read(engine.body(**options, use_cache=False).last_hidden_state[:, -1])[0]
+    logits: torch.Tensor = engine.model(**options).logits
+    logits = logits[:, -1] if logits.dim() == 3 else logits
+    return (logits if engine.read is None else engine.read.of_logits(logits))[0]
 
 
 def _within(

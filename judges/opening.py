@@ -26,15 +26,16 @@ from .judge import Judge, first_line
 JUDGES = {
     "referee": "hoodwink.judges.referee:referee",
     "smollm2": "hoodwink.judges.referee:smollm2",
-    "hf": "hoodwink.judges.prompted:from_hub",
+    "hf": "hoodwink.judges.hub:from_hub",
+    "reward": "hoodwink.judges.reward:from_hub",
     "python": "hoodwink.judges.function:from_spec",
     "planted": "hoodwink.judges.planted:planted",
     "ensemble": "hoodwink.judges.ensemble:from_folder",
 }
 
-#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `python:module:function`, `planted:NAME`,
-#: `ensemble:FOLDER`.
-_WITH_ARGUMENT = ("hf", "python", "planted", "ensemble")
+#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `reward:ORG/MODEL`, `python:module:function`,
+#: `planted:NAME`, `ensemble:FOLDER`.
+_WITH_ARGUMENT = ("hf", "reward", "python", "planted", "ensemble")
 
 #: Judges around one judge: `NAME:JUDGE?options`. What makes them takes the judge and keyword options.
 AROUND_ONE: dict[str, str] = {}

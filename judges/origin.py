@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,16 @@ class Origin:
     def model(self, plain: Any, device: torch.device, dtype: torch.dtype) -> Any:
         """A plain model (opened in fp32 if there is an adapter; it is changed) with the adapter, ready to judge.
 
-        The adapter is merged in fp32 before the weights are rounded: judging costs no more than by the plain model.
+        The adapter is merged in fp32 before the weights are rounded: judging costs no more than by the plain model. It
+        is not merged into quantised weights, which would be rounded again.
 
         Raises:
             UsageError: the adapter does not fit.
         """
+        if getattr(plain, "is_quantized", False):
+            if self.adapter is not None:
+                loaded(plain, self.adapter)
+            return plain
         merged = plain if self.adapter is None else loaded(plain, self.adapter).merge_and_unload()
         return merged.to(device=device, dtype=dtype)
 
@@ -65,6 +71,15 @@ def adapter_folder(folder: str | Path) -> Path:
 def adapter_hash(folder: Path) -> str:
     """A hash of an adapter's weights."""
     return hashlib.sha256((folder / ADAPTER_FILE).read_bytes()).hexdigest()[:16]
+
+
+def saved_modules(folder: Path) -> tuple[str, ...]:
+    """Modules whose weights an adapter brings whole, such as the head of a classifier."""
+    try:
+        named = json.loads((folder / CONFIG_FILE).read_text("utf-8")).get("modules_to_save")
+    except (OSError, ValueError, AttributeError):  # whoever opens the adapter says what is wrong with it
+        return ()
+    return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 def loaded(model: Any, folder: Path, *, trainable: bool = False) -> Any:

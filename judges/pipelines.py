@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import torch
+
 from ..corpora.errors import JudgeError, UsageError
 from ..corpora.identity import describe
-from ..corpora.names import nearest
 from ..corpora.records import Item, Verdict
 from .judge import Judge, logit, sigmoid, too_long
-from .prompts import Prompt, defuse, load_prompt
-from .replies import ACCEPTING, REJECTING, Reply, read_text, verdict_on
-from .vocabulary import special_texts, text_pieces
+from .labels import Labels
+from .prompts import Prompt, conversation, load_prompt
+from .replies import Reply, read_rating, read_text, verdict_on
+from .vocabulary import text_pieces
 
 
 def from_pipeline(
@@ -26,10 +27,12 @@ def from_pipeline(
     threshold: float = 0.5,
     accept: str | None = None,
     prompt: str | None = None,
+    scale: str | None = None,
 ) -> Judge:
     """A judge around a pipeline for `text-classification` or `text-generation`, asked as it was made, but never to cut.
 
-    `prompt` is the prompt `match`, or a Jinja file of the user's with `question`, `reference` and `response`.
+    `prompt` is a prompt by name (see `load_prompt`), or a Jinja file of the user's with `question`, `reference` and
+    `response`. What a text-generation pipeline writes is read as a rating if the prompt asks for one, or has a `scale`.
 
     Raises:
         UsageError: another kind of pipeline, a prompt that cannot be read, labels of which none plainly means accept,
@@ -39,8 +42,12 @@ def from_pipeline(
         raise UsageError(f"threshold {threshold} is not between 0 and 1")
     kinds = {kind.__name__ for kind in type(pipeline).__mro__}
     name = name or f"pipeline:{getattr(pipeline.model.config, '_name_or_path', '') or type(pipeline.model).__name__}"
-    loaded = None if prompt is None else load_prompt(prompt)
+    loaded = None if prompt is None and scale is None else load_prompt(prompt or "grade", scale=scale)
     if "TextClassificationPipeline" in kinds:
+        if scale is not None:
+            raise UsageError(
+                f"scale={scale!r:.40} is for what a model writes, and a classifier has labels; leave it out"
+            )
         return ClassifierJudge(pipeline, name=name, threshold=threshold, accept=accept, prompt=loaded)
     if "TextGenerationPipeline" not in kinds:
         task = getattr(pipeline, "task", "") or type(pipeline).__name__
@@ -117,16 +124,14 @@ class ClassifierJudge(_PipelineJudge):
         """
         super().__init__(pipeline, name, threshold, prompt or load_prompt("match"))
         config = pipeline.model.config
-        self.labels = [str(config.id2label[i]) for i in range(config.num_labels)]
-        self.accept = _accepting(self.labels, accept, name)
-        self.exclusive = len(self.labels) > 1 and config.problem_type != "multi_label_classification"
-        self.chats = prompt is None and len(self.labels) == 1 and bool(pipeline.tokenizer.chat_template)
+        self.labels = Labels(config, accept, name)
+        self.chats = prompt is None and len(self.labels.names) == 1 and bool(pipeline.tokenizer.chat_template)
         self.marks = {} if not self.chats else {"add_special_tokens": False}  # a chat template writes them itself
         self.fingerprint = _fingerprint(
             pipeline,
             threshold,
-            self.labels,
-            self.accept,
+            self.labels.names,
+            self.labels.accept,
             self.chats,
             self.template.fingerprint,
             config.problem_type,
@@ -136,29 +141,21 @@ class ClassifierJudge(_PipelineJudge):
         """Exactly what the model reads for an item, before its tokenizer adds its marks."""
         if not self.chats:
             return self.template.request(item, self.pipeline.tokenizer)
-        specials = special_texts(self.pipeline.tokenizer)
-        turns = [
-            {"role": "user", "content": defuse(item.problem.question, specials)},
-            {"role": "assistant", "content": defuse(item.response, specials)},
-        ]
-        text: str = self.pipeline.tokenizer.apply_chat_template(turns, tokenize=False)
-        return text
+        return conversation(item, self.pipeline.tokenizer)
 
     def _read(self, texts: list[str]) -> list[Verdict]:
         rows = self.pipeline(texts, top_k=None, function_to_apply="none", truncation=False, **self.marks)
         return [self._verdict({entry["label"]: entry["score"] for entry in row}) for row in rows]
 
     def _verdict(self, logits: dict[str, float]) -> Verdict:
-        odds = logits[self.accept]
-        if self.exclusive:
-            others = [value for label, value in logits.items() if label != self.accept]
-            odds -= max(others) + math.log(sum(math.exp(value - max(others)) for value in others))
+        row = torch.tensor([[logits[label] for label in self.labels.names]], dtype=torch.float64)
+        odds = float(self.labels.log_odds(row))
         margin = odds - logit(self.threshold)
         return Verdict(sigmoid(odds), margin, margin >= 0)
 
 
 class GeneratorJudge(_PipelineJudge):
-    """A `text-generation` pipeline; what it writes is read strictly, see `replies`.
+    """A `text-generation` pipeline; what it writes is read strictly, see `replies`: yes or no, or a rating.
 
     The prompt is put into the tokenizer's chat format, if it has one, and the pipeline is called with its own settings:
     make it with `do_sample=False` and a small `max_new_tokens`, or verdicts waver and take long.
@@ -185,24 +182,8 @@ class GeneratorJudge(_PipelineJudge):
         if len(sequences) != 1:
             raise JudgeError(f"judge {self.name} wrote {len(sequences)} replies at once; set num_return_sequences=1")
         text = str(sequences[0]["generated_text"])
-        return Reply(read_text(text), text)
-
-
-def _accepting(labels: list[str], accept: str | None, name: str) -> str:
-    """The label that accepts."""
-    if accept is not None:
-        if accept not in labels:
-            raise nearest(accept, labels, f"label of {name}")
-        return accept
-    if len(labels) == 1:
-        return labels[0]
-    plain = [label for label in labels if label.strip().casefold() in ACCEPTING]
-    if len(plain) == 1 and any(label.strip().casefold() in REJECTING for label in labels):
-        return plain[0]
-    if sorted(labels) == ["LABEL_0", "LABEL_1"]:
-        return "LABEL_1"
-    shown = ", ".join(repr(label)[:40] for label in labels[:8])
-    raise UsageError(f"which label of {name} means accept is not plain: {shown}; write accept=LABEL, one of them")
+        scale = self.template.scale
+        return Reply(read_text(text) if scale is None else read_rating(text, scale), text)
 
 
 def _fingerprint(pipeline: Any, *settings: Any) -> str:

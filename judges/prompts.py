@@ -14,31 +14,39 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from ..corpora.errors import UsageError
 from ..corpora.records import Item
+from .scale import TEN, Scale, read_scale
 from .vocabulary import special_texts
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
 
 
+#: Prompts of hoodwink's that ask for a rating, and the scale that they ask for unless told another.
+RATED = {"grade": TEN, "grade-free": TEN}
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a judge is asked, and the two words it answers with.
+    """What a judge is asked, and the two words it answers with, or the scale of numbers.
 
     Attributes:
-        template: Jinja text of the request, with `question`, `reference` and `response`.
+        template: Jinja text of the request, with `question`, `reference` and `response`; `low` and `high` of a scale.
         system: the system message of chat models; None leaves the model's own.
         yes: the answer that accepts.
         no: the answer that rejects.
+        scale: the numbers that are asked for; None where it is one of the two words.
     """
 
     template: str
     system: str | None = "You grade answers."
     yes: str = "yes"
     no: str = "no"
+    scale: Scale | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Changes with anything that changes what the judge reads."""
-        return hashlib.sha256(repr((self.template, self.system, self.yes, self.no)).encode()).hexdigest()[:12]
+        """Changes with anything that changes what the judge reads, or what its answer says."""
+        words = (self.yes, self.no) if self.scale is None else (str(self.scale),)
+        return hashlib.sha256(repr((self.template, self.system, *words)).encode()).hexdigest()[:12]
 
     def render(self, item: Item, tokenizer: Any) -> str:
         """The whole text that the model reads, up to where its answer begins.
@@ -63,30 +71,62 @@ class Prompt:
             question=defuse(problem.question, specials),
             reference=defuse(problem.reference, specials),
             response=defuse(item.response, specials),
+            **_ends(self.scale),
         )
         return text
 
 
-def load_prompt(name: str, *, yes: str = "yes", no: str = "no") -> Prompt:
-    """A prompt by name (`match`) or from a Jinja file of the user's, answered with the words `yes` and `no`.
+def conversation(item: Item, tokenizer: Any) -> str:
+    """Question and response as the turns of a user and an assistant, by a tokenizer's chat format, defused."""
+    specials = special_texts(tokenizer)
+    turns = [
+        {"role": "user", "content": defuse(item.problem.question, specials)},
+        {"role": "assistant", "content": defuse(item.response, specials)},
+    ]
+    text: str = tokenizer.apply_chat_template(turns, tokenize=False)
+    return text
+
+
+def load_prompt(name: str, *, yes: str = "yes", no: str = "no", scale: str | None = None) -> Prompt:
+    """A prompt by name (`match`, `grade`) or from a Jinja file of the user's.
+
+    It is answered by the words `yes` and `no`, or by a number if it is one of the `RATED` or has a `scale` (`1-5`).
 
     Raises:
-        UsageError: no such prompt or file, or a template that does not use `response`.
+        UsageError: no such prompt or file, a template that does not use `response`, no scale, or one for yes and no.
     """
     own = files("hoodwink.judges").joinpath("prompts", f"{name}.jinja")
     try:
-        template = own.read_text("utf-8") if own.is_file() else Path(name).read_text("utf-8")
+        known = own.is_file()
+        template = own.read_text("utf-8") if known else Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        known_ones = ", ".join(known_prompts())
         raise UsageError(
-            f"prompt {name!r} is neither a known prompt nor a readable file; write match or a path"
+            f"prompt {name!r} is neither a known prompt nor a readable file; write {known_ones} or a path"
         ) from error
+    if known and scale is not None and name not in RATED:
+        raise UsageError(f"prompt {name} asks for yes or no and has no scale; write prompt={' or prompt='.join(RATED)}")
+    asked = RATED.get(name) if known and scale is None else None
+    numbers = asked if scale is None else read_scale(scale)
     try:
-        rendered = _compiled(template).render(question="", reference="", response="\x00here")
+        rendered = _compiled(template).render(question="", reference="", response="\x00here", **_ends(numbers))
     except Exception as error:  # a template can raise anything: `1/0`, `question + 1`
-        raise UsageError(f"prompt {name!r}: {error}; it may use question, reference and response") from error
+        more = "" if numbers is None else ", low and high"
+        raise UsageError(f"prompt {name!r}: {error}; it may use question, reference and response{more}") from error
     if "\x00here" not in rendered:
         raise UsageError(f"prompt {name!r} never shows the response; put {{{{ response }}}} into it")
-    return Prompt(template, yes=yes, no=no)
+    return Prompt(template, yes=yes, no=no, scale=numbers)
+
+
+def known_prompts() -> list[str]:
+    """The names of hoodwink's own prompts."""
+    folder = files("hoodwink.judges").joinpath("prompts")
+    return sorted(each.name.removesuffix(".jinja") for each in folder.iterdir() if each.name.endswith(".jinja"))
+
+
+def _ends(scale: Scale | None) -> dict[str, int]:
+    """What a template that asks for a rating may use beside the three texts."""
+    return {} if scale is None else {"low": scale.low, "high": scale.high}
 
 
 def defuse(text: str, specials: list[str]) -> str:

@@ -16,6 +16,7 @@ from .opening import open_judge
 from .packing import IN_USE
 from .prompted import PromptedJudge
 from .prompts import defuse
+from .rating import RatingJudge
 from .vocabulary import decoded, special_texts
 
 #: Tokens of texts whose perplexity is worked out in one pass, padding included: each has a row of logits in fp32.
@@ -196,7 +197,7 @@ def _is_text(text: str) -> bool:
 
 def proposer_of(judge: Judge) -> Proposer | None:
     """A judge's own language model as a proposer; None where it has none."""
-    if isinstance(judge, PromptedJudge):
+    if isinstance(judge, PromptedJudge | RatingJudge):
         return Proposer(judge.model, judge.tokenizer, name=judge.name)
     return None
 

@@ -9,6 +9,8 @@ first number of `I would not give this more than 1 of 10` is no score, and `yes`
 - a JSON object, alone or in one fenced block, in which exactly one field is named `verdict`, `score`, `correct` or
   `accepted`, and holds one of the above or a boolean. Other fields (a reasoning) are left unread.
 
+A judge that was asked for a number on a scale is read by `read_rating` instead.
+
 Nothing here imports a client: an object is known by its attributes.
 """
 
@@ -23,6 +25,7 @@ from typing import Any, NamedTuple
 from ..corpora.errors import JudgeError
 from ..corpora.records import Verdict
 from .judge import logit, unread
+from .scale import Scale
 
 #: Words that accept and words that reject, as replies and as labels of classifiers.
 ACCEPTING = frozenset({"yes", "true", "correct"})
@@ -30,8 +33,12 @@ REJECTING = frozenset({"no", "false", "incorrect"})
 #: The fields of a JSON object that hold a verdict.
 FIELDS = frozenset({"verdict", "score", "correct", "accepted"})
 
+#: What may stand before a rating, and the fields of a JSON object that hold one.
+RATINGS = frozenset({"rating", "score", "grade"})
+
 _NUMBER = re.compile(r"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
 _FENCED = re.compile(r"```(?:json)?[^\S\n]*\n(.*)\n[^\S\n]*```", re.DOTALL | re.IGNORECASE)
+_RATED = re.compile(r"((?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,9})?)(?: ?(?:/|out of) ?([0-9]{1,3}))?")
 _QUOTES = "\"'`*“”‘’"
 
 
@@ -76,19 +83,71 @@ def _bare(text: str) -> str:
 
 
 def _read_json(text: str) -> bool | float | None:
-    try:
-        pairs = json.loads(text, object_pairs_hook=list, parse_constant=_refuse)
-    except (ValueError, RecursionError):  # no JSON, or a number or a nesting beyond what Python reads
-        return None
-    told = [(key, value) for key, value in pairs if key.casefold() in FIELDS]
+    told = _fields(text, FIELDS)
     if len(told) != 1:
         return None
-    [(_, value)] = told
+    [value] = told
     if isinstance(value, str):
         return _read_word(value)
     if isinstance(value, bool):
         return value
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def read_rating(text: str, scale: Scale) -> float | None:
+    """What a rating on a scale is worth, in [0, 1]; None for a reply that is none. Read as strictly as `read_text`.
+
+    A rating is a number on the scale, decimals allowed: `7`, `7.5`, `7/10` or `7 out of 10` (with the scale's highest
+    number), in the dress that words may have. It is
+
+    - all of the reply; or
+    - on its last line, behind `Rating:`, `Score:` or `Grade:` (after a reasoning); or
+    - the one field named `rating`, `score` or `grade` of a JSON object that is the reply or its last line.
+
+    A reply in which another line gives another rating in this way is none: which one counts, only its writer knows.
+    """
+    text = text.strip()
+    fenced = _FENCED.fullmatch(text)
+    body = fenced[1].strip() if fenced else text
+    if body.startswith("{") and (found := _rating_in_json(body, scale)) is not None:
+        return found
+    if (found := _rating(body, scale)) is not None:
+        return found
+    *before, last = [_rating_on_line(line.strip(), scale) for line in body.splitlines()] or [None]
+    return last if all(each in (None, last) for each in before) else None
+
+
+def _rating_on_line(line: str, scale: Scale) -> float | None:
+    """A rating that a line gives with a name before it."""
+    if line.startswith("{"):
+        return _rating_in_json(line, scale)
+    name, colon, number = line.partition(":")
+    return _rating(number, scale) if colon and _bare(name) in RATINGS else None
+
+
+def _rating_in_json(text: str, scale: Scale) -> float | None:
+    pairs = _fields(text, RATINGS)
+    if len(pairs) != 1 or isinstance(pairs[0], bool):
+        return None
+    return _rating(str(pairs[0]), scale)
+
+
+def _rating(text: str, scale: Scale) -> float | None:
+    """What a number alone is worth, if it lies on the scale."""
+    found = _RATED.fullmatch(_bare(text))
+    if found is None or (found[2] and int(found[2]) != scale.high):
+        return None
+    number = float(found[1])
+    return scale.worth(number) if scale.low <= number <= scale.high else None
+
+
+def _fields(text: str, names: frozenset[str]) -> list[Any]:
+    """What the fields of a JSON object with one of some names hold; nothing where it is no JSON."""
+    try:
+        pairs = json.loads(text, object_pairs_hook=list, parse_constant=_refuse)
+    except (ValueError, RecursionError):  # no JSON, or a number or a nesting beyond what Python reads
+        return []
+    return [value for key, value in pairs if key.casefold() in names]
 
 
 def _refuse(constant: str) -> Any:

@@ -15,6 +15,7 @@ from .examples import Example, Recipe, clean_examples
 from .hardening import GENTLE, refuse_eval
 from .lora import fit
 from .origin import adapter_folder
+from .prompted import PromptedJudge
 from .referee import OWN, referee, smollm2
 
 
@@ -86,6 +87,7 @@ def _train(
     problems = source.sample(recipe.problems, split="train", seed=recipe.seed)
     held_out = source.sample(PROBLEMS, split="eval", seed=SEED)
     base = smollm2(adapter=None if start is None else str(start), device=device, dtype=dtype)
+    assert isinstance(base, PromptedJudge)  # it is asked for no rating
     rng = np.random.default_rng([recipe.seed, 0])
     examples = clean_examples(problems, rng)
     if finds:

@@ -22,6 +22,7 @@ What = Literal["judges", "attacks", "corpora", "recipes"]
 #: How the argument of a name is written, where it takes one.
 _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
+    "reward": "reward:ORG/MODEL or reward:FOLDER",
     "python": "python:module:function",
     "planted": "planted:NAME",
     "ensemble": "ensemble:FOLDER of a duel",

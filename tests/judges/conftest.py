@@ -16,7 +16,7 @@ from hoodwink.corpora.records import Item, Problem
 from hoodwink.judges.prompted import PromptedJudge
 from hoodwink.judges.prompts import load_prompt
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
 #: Special tokens with a role, and one without, as SmolLM2 has.
 NAMED, UNNAMED = ("<|endoftext|>", "<|im_start|>", "<|im_end|>"), "<repo_name>"
@@ -73,6 +73,32 @@ def build_model(size: int, *, context: int = 1024) -> LlamaForCausalLM:
     with torch.random.fork_rng():
         torch.manual_seed(7)
         return LlamaForCausalLM(config).eval()
+
+
+def build_reward_model(tokenizer: PreTrainedTokenizerFast, *, labels: int = 1, **config: Any) -> Any:
+    """A tiny decoder with the head of a classifier, weights large enough for logits to differ."""
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.2,
+        pad_token_id=tokenizer.pad_token_id,
+        num_labels=labels,
+        **config,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        return LlamaForSequenceClassification(shape).eval()
+
+
+@pytest.fixture(scope="session")
+def reward_model() -> Callable[..., Any]:
+    """Makes tiny decoders that classify."""
+    return build_reward_model
 
 
 @pytest.fixture(scope="module", autouse=True)

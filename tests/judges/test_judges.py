@@ -27,6 +27,7 @@ SPECS = {
     "referee": "referee:adapter=adapter",
     "smollm2": "smollm2",
     "hf": "hf:model",
+    "reward": "reward:classifier",
     "python": "python:hw_conformance:grade",
     "planted": "planted:length",
 }
@@ -42,11 +43,14 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def spec(request, folder, tiny, as_smollm2, problems):
+def spec(request, folder, tiny, as_smollm2, problems, reward_model):
     """A judge's name with what it needs in the working folder."""
     if request.param == "hf":
         tiny.model.save_pretrained(folder / "model")
         tiny.tokenizer.save_pretrained(folder / "model")
+    elif request.param == "reward":
+        reward_model(tiny.tokenizer).save_pretrained(folder / "classifier")
+        tiny.tokenizer.save_pretrained(folder / "classifier")
     elif request.param == "referee":
         tiny.retrain(clean_examples(problems[:1], default_rng(0)), Recipe(layers=1, rank=2), folder / "adapter")
     elif request.param == "ensemble":
@@ -87,7 +91,7 @@ def check(judge, items):
 
 
 def options(name):
-    return {"device": "cpu", "dtype": "fp32"} if name in ("referee", "smollm2", "hf") else {}
+    return {"device": "cpu", "dtype": "fp32"} if name in ("referee", "smollm2", "hf", "reward") else {}
 
 
 @pytest.mark.parametrize(("spec", "name"), [(n, n) for n in SPECS], indirect=["spec"])
@@ -183,8 +187,8 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("reffere", "no judge is named 'reffere'; did you mean referee?"),
         ("smollm", "no judge is named 'smollm'; did you mean smollm2?"),
         ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted:?"),
-        ("", "no judge is named ''; known: ensemble:, hf:, planted:, python:, referee, smollm2"),
-        ("gpt", "no judge is named 'gpt'; known: ensemble:, hf:, planted:, python:, referee, smollm2"),
+        ("", "no judge is named ''; known: ensemble:, hf:, planted:, python:, referee, reward:, smollm2"),
+        ("gpt", "no judge is named 'gpt'; known: ensemble:, hf:, planted:, python:, referee, reward:, smollm2"),
         ("hf", "judge 'hf' is incomplete; write hf:NAME"),
         ("planted:", "judge 'planted:' is incomplete; write planted:NAME"),
         ("python:threshold=0.5", "judge 'python:threshold=0.5' is incomplete; write python:NAME"),

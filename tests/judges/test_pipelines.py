@@ -311,7 +311,7 @@ def test_a_pipeline_by_name(classifier, monkeypatch, items):
     module.pipe = classifier("NEGATIVE", "POSITIVE")
     monkeypatch.setitem(sys.modules, "pipeline_user", module)
     judge = open_judge("python:pipeline_user:pipe:accept=POSITIVE:threshold=0.4")
-    assert (judge.name, judge.accept, judge.threshold) == ("python:pipeline_user:pipe", "POSITIVE", 0.4)
+    assert (judge.name, judge.labels.accept, judge.threshold) == ("python:pipeline_user:pipe", "POSITIVE", 0.4)
     assert len(ask(judge, items[:2])) == 2
 
 
@@ -342,7 +342,7 @@ def test_the_examples_of_the_docs(example, classifier, generator, tmp_path):
     classifier("OTHER", "EQUIVALENT").save_pretrained(tmp_path / "my-classifier")
     generator().save_pretrained(tmp_path / "my-model")
     names, printed = example("classifier.py")
-    assert names["judge"].accept == "EQUIVALENT"
+    assert names["judge"].labels.accept == "EQUIVALENT"
     assert re.fullmatch(r"pipeline:\./my-classifier [\d.]+", printed)
     _, printed = example("generator.py")
     assert printed == "pipeline:./my-model None"  # a random model writes nothing that can be read

@@ -157,7 +157,8 @@ def test_templates_that_cannot_be_read(template, tmp_path):
         with pytest.raises(UsageError) as error:
             load_prompt(name)
         assert str(error.value) == (
-            f"prompt {name!r} is neither a known prompt nor a readable file; write match or a path"
+            f"prompt {name!r} is neither a known prompt nor a readable file; "
+            "write correct, grade, grade-free, match, pair or a path"
         )
 
 

@@ -7,10 +7,11 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from hoodwink.corpora.errors import JudgeError
+from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Verdict
 from hoodwink.judges.opening import open_judge
-from hoodwink.judges.replies import ACCEPTING, REJECTING, is_response, read_reply, read_text
+from hoodwink.judges.replies import ACCEPTING, REJECTING, is_response, read_rating, read_reply, read_text
+from hoodwink.judges.scale import Scale, read_scale
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,62 @@ def test_what_is_read(text, said):
 )  # fmt: skip
 def test_what_is_not_read(text):
     assert read_text(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[(text, 7) for text in ("7", " 7\n", "7.", "**7**", '"7"', "7.0", "7/10", "7 / 10", "7 out of 10", "7/10.")],
+        *[(text, 7) for text in ("Rating: 7", "rating:7", "**Rating:** 7", "Score: 7.", "Grade: 7")],
+        *[("**Rating: 7/10**", 7), ("1", 1), ("10", 10), ("10/10", 10), ("2.5", 2.5), ("Rating: 9.5/10", 9.5)],
+        ("The sum is 12, but 8 of 10 would say so.\nRating: 3", 3),
+        ("Rating: 3\nWhy? It is wrong.\nRating: 3", 3),
+        ('{"rating": 4}', 4),
+        ('{"reasoning": "9 of 10", "Score": "4/10"}', 4),
+        ('```json\n{"grade": 4.0}\n```', 4),
+        ('It is wrong: 9.\n{"rating": 4}', 4),
+    ],
+)  # fmt: skip
+def test_ratings_that_are_read(text, number):
+    said = read_rating(text, Scale(1, 10))
+    assert type(said) is float
+    assert said == pytest.approx((number - 1) / 9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "yes", "0", "11", "10.5", "0.99", "-7", "+7", "7.5.1", "07", "7,5", "1e1", "seven", "٧", "7/5",
+        "7/100", "7 of 10", "8 7", "7-8", "I would not give this more than 1 of 10.", "7 because it fits", "I say 7",
+        "7\n8", "9\nNo, wait.", "Rating: 7\nIs that all?", "Rating: 9\nRating: 3", 'Rating: 9\n{"rating": 3}',
+        "Rating 7", "The rating: 7", "Rating: none", "Rating: 7 to 8", "Rating:", ": 7", '{"rating": true}',
+        '{"rating": null}',
+        '{"rating": 11}', '{"rating": [7]}', '{"rating": {"rating": 7}}', '{"rating": 7, "score": 7}', '{"verdict": 7}',
+        '{"rating": 7', '{"rating": NaN}', '{"rating": 1e999}', '{"rating": ' + "7" * 5000 + "}", '{"a":' * 100_000,
+        "\ud800",
+    ],
+)  # fmt: skip
+def test_ratings_that_are_not_read(text):
+    assert read_rating(text, Scale(1, 10)) is None
+
+
+def test_what_a_rating_is_worth_depends_on_its_scale():
+    assert [read_rating("3", Scale(*ends)) for ends in ((1, 5), (0, 4), (3, 4), (0, 100), (4, 9))] == [
+        0.5, 0.75, 0.0, 0.03, None,
+    ]  # fmt: skip
+    assert read_rating("3/5", Scale(1, 5)) == 0.5
+    assert read_rating("100", Scale(0, 100)) == 1.0
+
+
+def test_scales():
+    for text in ("1-10", "0-1", "0-100", "99-100"):
+        assert str(read_scale(text)) == text
+    assert list(Scale(8, 11).numbers) == [8, 9, 10, 11]
+    for text in ("", "10", "5-1", "1-1", "1-101", "-1-5", "1 - 5", "0-0", "a-b", "1-5-9", "0.5-1", "١-٥"):
+        with pytest.raises(
+            UsageError, match=r"^scale .* is none; write LOW-HIGH, whole numbers within 0 and 100, such"
+        ):
+            read_scale(text)
 
 
 @given(st.text())
