@@ -24,7 +24,8 @@ class Prompt:
     """What a judge is asked, and the two words it answers with.
 
     Attributes:
-        template: Jinja text of the request, with `question`, `reference` and `response`.
+        template: Jinja text of the request, with `question`, `reference`, `response` and `solution` (the worked one,
+            empty where none is known).
         system: the system message of chat models; None leaves the model's own.
         yes: the answer that accepts.
         no: the answer that rejects.
@@ -63,6 +64,7 @@ class Prompt:
             question=defuse(problem.question, specials),
             reference=defuse(problem.reference, specials),
             response=defuse(item.response, specials),
+            solution=defuse(" ".join(problem.solution), specials),
         )
         return text
 
@@ -81,9 +83,9 @@ def load_prompt(name: str, *, yes: str = "yes", no: str = "no") -> Prompt:
             f"prompt {name!r} is neither a known prompt nor a readable file; write match or a path"
         ) from error
     try:
-        rendered = _compiled(template).render(question="", reference="", response="\x00here")
+        rendered = _compiled(template).render(question="", reference="", solution="", response="\x00here")
     except Exception as error:  # a template can raise anything: `1/0`, `question + 1`
-        raise UsageError(f"prompt {name!r}: {error}; it may use question, reference and response") from error
+        raise UsageError(f"prompt {name!r}: {error}; it may use question, reference, solution and response") from error
     if "\x00here" not in rendered:
         raise UsageError(f"prompt {name!r} never shows the response; put {{{{ response }}}} into it")
     return Prompt(template, yes=yes, no=no)
