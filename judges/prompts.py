@@ -13,7 +13,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..corpora.errors import UsageError
-from ..corpora.records import Item
+from ..corpora.records import Item, Pair
 from .vocabulary import special_texts
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
@@ -24,8 +24,8 @@ class Prompt:
     """What a judge is asked, and the two words it answers with.
 
     Attributes:
-        template: Jinja text of the request, with `question`, `reference`, `response` and `solution` (the worked one,
-            empty where none is known).
+        template: Jinja text of the request, with `question`, `reference`, `response`, `solution` (the worked one, empty
+            where none is known) and `other` (what the response is compared with, empty unless it is).
         system: the system message of chat models; None leaves the model's own.
         yes: the answer that accepts.
         no: the answer that rejects.
@@ -65,6 +65,7 @@ class Prompt:
             reference=defuse(problem.reference, specials),
             response=defuse(item.response, specials),
             solution=defuse(" ".join(problem.solution), specials),
+            other=defuse(item.other if isinstance(item, Pair) else "", specials),
         )
         return text
 
@@ -83,7 +84,7 @@ def load_prompt(name: str, *, yes: str = "yes", no: str = "no") -> Prompt:
             f"prompt {name!r} is neither a known prompt nor a readable file; write match or a path"
         ) from error
     try:
-        rendered = _compiled(template).render(question="", reference="", solution="", response="\x00here")
+        rendered = _compiled(template).render(question="", reference="", solution="", other="", response="\x00here")
     except Exception as error:  # a template can raise anything: `1/0`, `question + 1`
         raise UsageError(f"prompt {name!r}: {error}; it may use question, reference, solution and response") from error
     if "\x00here" not in rendered:
