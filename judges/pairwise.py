@@ -23,8 +23,8 @@ class Comparison(Around):
 
     The longest, since judges that compare like length (Dubois et al. 2024, arXiv 2404.04475): so that favours the right
     one. The margin is the least of the log-odds that the comparison gives, less those of the threshold. It accepts from
-    the threshold on: at one half, what is no worse than a right response. A response that is itself the only known right
-    one is such a tie. Where one order accepts and another does not, the outcome is `inconsistent`.
+    the threshold on: at one half, what is no worse than a right response. A response that is itself the only known
+    right one is such a tie. Where one order accepts and another does not, the outcome is `inconsistent`.
     """
 
     kind = "pairwise"
@@ -35,12 +35,10 @@ class Comparison(Around):
         Raises:
             UsageError: a problem has no known right response.
         """
-        others = [_right(item) for item in items]
-        pairs = [
-            Pair(i.problem, i.response, right) for i, right in zip(items, others, strict=True) if right is not None
-        ]
+        others = [(item, _right(item)) for item in items]
+        pairs = [Pair(item.problem, item.response, right) for item, right in others if right is not None]
         said = iter(self.compare(pairs, afresh))
-        return [self._verdict((0.0,) if right is None else next(said)) for right in others]
+        return [self._verdict((0.0,) if right is None else next(said)) for _, right in others]
 
     @abstractmethod
     def compare(self, pairs: Sequence[Pair], afresh: bool) -> list[Odds]:

@@ -217,7 +217,7 @@ def _steps(find: Mapping[str, Any], margins: Margins) -> tuple[Step, ...]:
 
 
 def _judged(find: Mapping[str, Any]) -> tuple[Judged, ...]:
-    """Scores of partial solutions, of the response and of its shrunk form; of a single step there is nothing to show."""
+    """Scores of partial solutions, of the response and of its shrunk form, where there are several."""
     told = [("response", find.get("steps"))]
     if find["shrunk"] != find["response"]:
         told.append(("shrunk form", find.get("shrunk_steps")))

@@ -90,6 +90,7 @@ FOUND = {
         lambda find: find["shrunk"] in shorter(digits(find["reference"])),
     ),
     "claim": ("injection", lambda find: find["shrunk"] == CLAIM),
+    "so-far": ("openers", lambda find: find["shrunk"] == ""),
 }  # fmt: skip
 
 
