@@ -12,9 +12,9 @@ from ..corpora.records import Problem, Response
 MOST = 16
 
 #: A step ends with its line, or with a sentence: a full stop, a question or exclamation mark, what closes behind it,
-#: and a blank. `3.5` holds no end, and a number at the start of a line (`2. Then`) is no sentence.
+#: and a blank. `3.5` holds no end, and what only numbers a step (`2.`, `(b)`) goes with it.
 _END = re.compile(r"""\n+|(?<![.!?])[.!?]+["')\]”’»*]*[^\S\n]+(?=\S)|[。！？]+""")
-_NUMBERED = re.compile(r"\s*\(?\w{1,2}[.)]\s*")
+_NUMBERED = re.compile(r"\s*\(?(?:\d{1,2}|[A-Za-z])[.)]\s*")
 
 
 def steps(response: str, most: int = MOST) -> list[str]:

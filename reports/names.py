@@ -23,7 +23,9 @@ What = Literal["judges", "attacks", "corpora", "recipes"]
 _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
     "python": "python:module:function",
+    "pairwise": "pairwise:JUDGE",
     "planted": "planted:NAME",
+    "process": "process:JUDGE",
     "ensemble": "ensemble:FOLDER of a duel",
     "file": "file:PATH.jsonl (.csv, .parquet)",
 }
