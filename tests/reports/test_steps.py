@@ -119,7 +119,7 @@ def test_outcomes_are_counted_by_attack(tmp_path: Path, planted_run: Run) -> Non
     assert f"Verdicts counted apart: {line}" in html
     assert "\x1b" not in printed(summary)
     assert MARKUP not in html
-    assert "counted apart" not in render(summarise(planted_run)).html
+    assert "Verdicts counted apart" not in render(summarise(planted_run)).html
 
 
 def _asked(run: Run) -> dict[str, list[tuple[hoodwink.Problem, str]]]:
