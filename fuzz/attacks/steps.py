@@ -48,7 +48,7 @@ def steps(target: Target, rng: np.random.Generator, *, longest: int = 30, batch:
     best, height = tried[0], -np.inf
     while True:
         for sequence, trial in zip(tried, trials, strict=True):
-            if worth(trial) > height:
+            if worth(trial) >= height:  # on level ground it walks on
                 best, height = sequence, worth(trial)
         tried = [_changed(best, len(harmless), longest, rng) for _ in range(batch)]
         trials = yield [response(each, f"{len(each)} steps") for each in tried]
