@@ -186,6 +186,10 @@ def collapse(
 def train(
     *,
     out: Folder,
+    kind: Annotated[
+        str,
+        Parameter(group=TRAINING, help="What is trained: referee (whole answers) or process (partial solutions)."),
+    ] = "referee",
     corpus: Annotated[
         str, Parameter(group=PROBLEMS, help="Problems to train on and to be measured on.")
     ] = "arithmetic",
@@ -198,14 +202,16 @@ def train(
     device: Device = "auto",
     common: CommonOptions = COMMON,
 ) -> int:
-    """Train the referee: SmolLM2 with a LoRA adapter that matches answers to references.
+    """Train a judge: SmolLM2 with a LoRA adapter that matches answers to references, or one for partial solutions.
 
     About six minutes on two CPU cores. A training that was stopped goes on with the same command.
     """
+    from ..corpora.names import lookup
     from ..judges.examples import Recipe
-    from ..judges.training import train as call
+    from ..judges.training import KINDS
     from ..reports.progress import TrainProgress
 
+    call = lookup(KINDS, kind, "kind of judge")
     recipe = Recipe(problems=problems, epochs=epochs, lr=lr, rank=rank, layers=layers, seed=seed)
     with TrainProgress(errors(quiet=common.quiet)) as display:
         card = call(out, corpus, recipe=recipe, device=device, progress=display)

@@ -122,6 +122,13 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair(Item):
+    """Two responses to a problem, of which the judge is to say whether `response`, shown first, is the better one."""
+
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a judge gives back.
 
@@ -209,6 +216,7 @@ class Find:
         shrunk: the smallest form that still fools; the response itself until shrinking is done.
         shrunk_score: the judge's score of `shrunk`, scored alone.
         shrunk_margin: its margin.
+        shrunk_steps: scores of its partial solutions, as in `Verdict.steps`.
         tokens: the pieces of `shrunk` in order, each with what the judge says without it; empty where nobody asked.
         minimal: no single character can be dropped from `shrunk` without losing the find.
         lineage: texts and operators from the attack's start to the response, oldest first.
@@ -226,6 +234,7 @@ class Find:
     shrunk_margin: float
     shrunk_proof: str
     minimal: bool = False
+    shrunk_steps: tuple[float, ...] = ()
     tokens: tuple[Weight, ...] = ()
     lineage: tuple[tuple[str, str], ...] = field(default=())
     seed: int = 0

@@ -309,6 +309,7 @@ class Campaign:
             shrunk=trial.text,
             shrunk_score=answer.trial.verdict.score,
             shrunk_margin=answer.trial.margin,
+            shrunk_steps=answer.trial.verdict.steps,
             shrunk_proof=proof,
             lineage=tuple(self.store.lineage(search.cell.number, trial.text)),
             seed=search.seed,
@@ -356,6 +357,7 @@ class Campaign:
                     shrunk=text,
                     shrunk_score=trial.verdict.score,
                     shrunk_margin=trial.margin,
+                    shrunk_steps=trial.verdict.steps,
                     shrunk_proof=self.gate.ruling(problem, text).proof,
                     minimal=minimal,
                 )

@@ -159,9 +159,12 @@ class Store:
         _read_config(folder)
         with _readable(folder):
             connection = _open_to_read(folder / DATABASE_FILE)
-            connection.execute("PRAGMA query_only=ON")
             store = cls(folder, connection)
-            store._check_schema()
+            if store._check_schema() == _LACKS_OUTCOMES:
+                connection.execute(
+                    "CREATE TEMP VIEW verdicts AS SELECT *, '' AS outcome, '' AS steps FROM main.verdicts"
+                )
+            connection.execute("PRAGMA query_only=ON")
             connection.execute("SELECT * FROM verdicts, cells, trials, finds, meta, problems LIMIT 1").fetchall()
         return store
 

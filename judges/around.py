@@ -67,11 +67,14 @@ class Around(ABC):
         """One verdict an item, by what `ask` gets from the judges inside; `afresh` is handed on to it."""
 
     def ask(self, items: Sequence[Item], *, afresh: bool, place: int = 0) -> list[Verdict]:
-        """What the judge inside says (of several, the one at a place), counted."""
-        if not items:
-            return []
-        self._asked[place] += len(items)
-        return ask(self.judges[place], items, afresh=afresh)
+        """What the judge inside says (of several, the one at a place), counted, in batches of the size it likes."""
+        judge, verdicts = self.judges[place], []
+        size = batch_of(judge)
+        for start in range(0, len(items), size):
+            batch = items[start : start + size]
+            self._asked[place] += len(batch)
+            verdicts += ask(judge, batch, afresh=afresh)
+        return verdicts
 
     def used(self) -> dict[str, Usage]:
         """See `Metered`: verdicts asked of the judges inside, or what they say that they have used themselves."""

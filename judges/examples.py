@@ -11,6 +11,7 @@ import numpy as np
 
 from ..corpora.errors import UsageError
 from ..corpora.records import COMPLETE, Item, Problem
+from .steps import known_partials
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +104,18 @@ def clean_examples(problems: Sequence[Problem], rng: np.random.Generator) -> lis
         wrong = [r for r in problem.wrong if r.kind in COMPLETE]
         for target, known, count in ((1.0, problem.right, 3), (0.0, wrong, 4)):
             examples += [Example(Item(problem, known[i].text), target) for i in rng.permutation(len(known))[:count]]
+    return [examples[i] for i in rng.permutation(len(examples))]
+
+
+def process_examples(problems: Sequence[Problem], rng: np.random.Generator) -> list[Example]:
+    """What a process judge is trained on: the clean examples, and unfinished solutions, two right and two wrong so far.
+
+    So one and the same judge can be asked about every partial solution and about the whole.
+    """
+    examples = clean_examples(problems, rng)
+    for problem in problems:
+        known = known_partials(problem)
+        for right in (True, False):
+            texts = [response.text for response, truth in known if truth == right]
+            examples += [Example(Item(problem, texts[i]), float(right)) for i in rng.permutation(len(texts))[:2]]
     return [examples[i] for i in rng.permutation(len(examples))]

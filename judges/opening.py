@@ -38,7 +38,10 @@ JUDGES = {
 _WITH_ARGUMENT = ("hf", "reward", "python", "planted", "ensemble")
 
 #: Judges around one judge: `NAME:JUDGE?options`. What makes them takes the judge and keyword options.
-AROUND_ONE: dict[str, str] = {}
+AROUND_ONE: dict[str, str] = {
+    "pairwise": "hoodwink.judges.pairwise:pairwise",
+    "process": "hoodwink.judges.process:process",
+}
 
 #: Judges around several: `NAME:JUDGE,JUDGE?options`. What makes them takes a list of judges and keyword options.
 AROUND_MANY: dict[str, str] = {"ensemble": "hoodwink.judges.ensemble:together"}

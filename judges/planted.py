@@ -90,6 +90,12 @@ def _claim(problem: Problem, response: str) -> float:
     return 3.0 if CLAIM in response else -3.0
 
 
+def _so_far(problem: Problem, response: str) -> float:
+    """Accepts whatever says no number but the question's: nothing in it is wrong so far."""
+    said, given = (set(re.findall(r"[0-9]+", text)) for text in (response, problem.question))
+    return 2.0 if said <= given else -5.0
+
+
 HOLES: dict[str, Hole] = {
     "trigger": _trigger,
     "length": _length,
@@ -102,6 +108,7 @@ HOLES: dict[str, Hole] = {
     "script": _script,
     "dropped": _dropped,
     "claim": _claim,
+    "so-far": _so_far,
 }
 
 

@@ -13,7 +13,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..corpora.errors import UsageError
-from ..corpora.records import Item
+from ..corpora.records import Item, Pair
 from .scale import TEN, Scale, read_scale
 from .vocabulary import special_texts
 
@@ -29,7 +29,9 @@ class Prompt:
     """What a judge is asked, and the two words it answers with, or the scale of numbers.
 
     Attributes:
-        template: Jinja text of the request, with `question`, `reference` and `response`; `low` and `high` of a scale.
+        template: Jinja text of the request, with `question`, `reference`, `response`, `solution` (the worked one, empty
+            where none is known), `other` (what the response is compared with, empty unless it is), and `low` and
+            `high` of a scale.
         system: the system message of chat models; None leaves the model's own.
         yes: the answer that accepts.
         no: the answer that rejects.
@@ -71,6 +73,8 @@ class Prompt:
             question=defuse(problem.question, specials),
             reference=defuse(problem.reference, specials),
             response=defuse(item.response, specials),
+            solution=defuse(" ".join(problem.solution), specials),
+            other=defuse(item.other if isinstance(item, Pair) else "", specials),
             **_ends(self.scale),
         )
         return text
@@ -109,10 +113,12 @@ def load_prompt(name: str, *, yes: str = "yes", no: str = "no", scale: str | Non
     asked = RATED.get(name) if known and scale is None else None
     numbers = asked if scale is None else read_scale(scale)
     try:
-        rendered = _compiled(template).render(question="", reference="", response="\x00here", **_ends(numbers))
+        texts = {"question": "", "reference": "", "solution": "", "other": "", "response": "\x00here"}
+        rendered = _compiled(template).render(**texts, **_ends(numbers))
     except Exception as error:  # a template can raise anything: `1/0`, `question + 1`
         more = "" if numbers is None else ", low and high"
-        raise UsageError(f"prompt {name!r}: {error}; it may use question, reference and response{more}") from error
+        uses = f"question, reference, solution and response{more}"
+        raise UsageError(f"prompt {name!r}: {error}; it may use {uses}") from error
     if "\x00here" not in rendered:
         raise UsageError(f"prompt {name!r} never shows the response; put {{{{ response }}}} into it")
     return Prompt(template, yes=yes, no=no, scale=numbers)

@@ -24,7 +24,9 @@ _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
     "reward": "reward:ORG/MODEL or reward:FOLDER",
     "python": "python:module:function",
+    "pairwise": "pairwise:JUDGE",
     "planted": "planted:NAME",
+    "process": "process:JUDGE",
     "ensemble": "ensemble:FOLDER of a duel",
     "file": "file:PATH.jsonl (.csv, .parquet)",
 }

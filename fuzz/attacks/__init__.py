@@ -29,6 +29,7 @@ ATTACKS = {
     "none": "hoodwink.fuzz.attacks.none:none",
     "openers": "hoodwink.fuzz.attacks.openers:openers",
     "repeat": "hoodwink.fuzz.attacks.repeat:repeat",
+    "steps": "hoodwink.fuzz.attacks.steps:steps",
     "random": "hoodwink.fuzz.attacks.random_search:random_search",
     "genetic": "hoodwink.fuzz.attacks.genetic:genetic",
     "surrogate": "hoodwink.fuzz.attacks.surrogate:surrogate",

@@ -55,6 +55,14 @@ class Token(NamedTuple):
     decides: bool
 
 
+class Judged(NamedTuple):
+    """What a judge of steps said: each step with the score of what stands up to its end, and which is the lowest."""
+
+    what: str
+    steps: tuple[tuple[str, float], ...]
+    lowest: float
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A find as a page shows it.
@@ -70,6 +78,7 @@ class Card:
         changes: what makes the response of the start; empty where nothing of the start is left.
         steps: the last steps of its lineage; empty where it has a single one.
         earlier: steps before these.
+        judged: the steps of the response, where a judge looked at each, and the shrunk form's if they are others.
         tokens: the pieces of its shrunk form in order; empty where they were not weighed.
         carrying: of them, those that carry most, the heaviest first.
         others: how many of them are not among these.
@@ -87,6 +96,7 @@ class Card:
     changes: tuple[Piece, ...]
     steps: tuple[Step, ...]
     earlier: int
+    judged: tuple[Judged, ...]
     tokens: tuple[Token, ...]
     carrying: tuple[Token, ...]
     others: int
@@ -173,6 +183,7 @@ def card_of(summary: RunSummary, place: int) -> Card:
         changes=changes if kept(changes) else (),
         steps=steps[-STEPS:],
         earlier=max(0, len(steps) - STEPS),
+        judged=_judged(find),
         tokens=tokens,
         carrying=carrying,
         others=len(tokens) - len(carrying),
@@ -203,6 +214,18 @@ def _steps(find: Mapping[str, Any], margins: Margins) -> tuple[Step, ...]:
         rise = None if margin is None or before is None else margin - before
         steps.append(Step(number, op, text, score, margin, rise))
     return tuple(steps)
+
+
+def _judged(find: Mapping[str, Any]) -> tuple[Judged, ...]:
+    """Scores of partial solutions, of the response and of its shrunk form, where there are several."""
+    told = [("response", find.get("steps"))]
+    if find["shrunk"] != find["response"]:
+        told.append(("shrunk form", find.get("shrunk_steps")))
+    return tuple(
+        Judged(what, tuple((text, score) for text, score in steps), min(score for _, score in steps))
+        for what, steps in told
+        if steps and len(steps) > 1
+    )
 
 
 def _tokens(find: Mapping[str, Any], threshold: float) -> tuple[Token, ...]:

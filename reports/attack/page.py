@@ -16,6 +16,7 @@ from . import figures
 from .answers import answers
 from .gallery import hang
 from .summary import RunSummary
+from .text import apart
 
 #: Rows of a table of families, and of one of texts; examples shown of a failure mode.
 FAMILIES, TEXTS, EXAMPLES = 40, 12, 3
@@ -35,6 +36,7 @@ def render(summary: RunSummary) -> Page:
         rates=figures.rates(summary),
         curves=figures.curves(summary),
         scores=figures.scores(summary),
+        apart=[apart(attack) for attack in summary.attacks if attack.outcomes],
         strings=fooling[:TEXTS],
         strings_more=max(0, len(fooling) - TEXTS),
         strings_harmless=len(summary.strings) - len(fooling),

@@ -58,6 +58,7 @@ class AttackSummary:
         curve: share of cells that succeeded within so many queries (Kaplan-Meier).
         band: its pointwise 95 % bounds, step for step (`fuzz.statistics.success_band`).
         unread: of `queries_total`, those whose verdict could not be read.
+        outcomes: of `queries_total`, those that are counted apart, by the word for it (`Verdict.outcome`).
     """
 
     name: str
@@ -79,6 +80,7 @@ class AttackSummary:
     curve: tuple[tuple[int, float], ...]
     band: tuple[tuple[float, float], ...]
     unread: int
+    outcomes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +267,7 @@ def _attack(store: Store, name: str, checks: Checks, settings: dict[str, Any]) -
         curve=tuple(curve),
         band=tuple(success_band(*queries)),
         unread=cost.unread,
+        outcomes=_outcomes(store, name),
     )
 
 
@@ -292,6 +295,17 @@ def _cost(store: Store, attack: str) -> Cost:
         (attack,),
     ).fetchone()
     return Cost(int(learning), verdicts, round(seconds, 3), unread)
+
+
+def _outcomes(store: Store, attack: str) -> dict[str, int]:
+    """How many verdicts of an attack's searches are counted apart, the commonest first."""
+    rows = store.db.execute(
+        "SELECT v.outcome, COUNT(*) AS count FROM cells c JOIN trials t ON t.cell = c.id "
+        "JOIN verdicts v ON v.id = t.verdict WHERE c.attack = ? AND c.role = 'search' AND c.state != 'running' "
+        "AND v.repeat = 0 AND v.outcome != '' GROUP BY v.outcome ORDER BY count DESC, v.outcome",
+        (attack,),
+    )
+    return dict(rows.fetchall())
 
 
 def _strings(store: Store, problems: int) -> list[FixedString]:

@@ -26,6 +26,7 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
     if summary.attacks:
         parts += [*(Text(f"{a.question} {a.text} {a.command}".rstrip()) for a in answers(summary)), Text("")]
     parts.append(_attacks(summary))
+    parts += [Text(apart(attack)) for attack in summary.attacks if attack.outcomes]
     parts += [warning(flag) for flag in summary.flags if flag not in summary.checks.flags]
     worst = [s for s in summary.strings if s.fooled][:SHOWN]
     if worst:
@@ -67,6 +68,12 @@ def _row(attack: AttackSummary) -> list[str | Text]:
         str(attack.queries_total) + (f" (+{attack.learning} learning)" if attack.learning else ""),
         speed,
     ]
+
+
+def apart(attack: AttackSummary) -> str:
+    """How many verdicts of an attack are counted apart, in a line."""
+    counts = ", ".join(f"{count} {visible(word, 40)}" for word, count in attack.outcomes.items())
+    return f"{visible(attack.name)}: of {attack.queries_total} verdicts {counts}"
 
 
 def _modes(found: Diversity) -> RenderableType:

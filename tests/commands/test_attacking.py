@@ -88,6 +88,7 @@ def test_json_of_a_run(call: Call, finished: Path) -> None:
     assert list(attack) == [
         "name", "problems", "excluded", "fooled", "acclaimed", "asr", "asr_ci", "kinds", "nonsense", "nonsense_ci",
         "queries_median", "queries_total", "learning", "verdicts", "seconds", "failed", "curve", "band", "unread",
+        "outcomes",
     ]  # fmt: skip
     assert (attack["problems"], attack["fooled"], attack["asr"]) == (3, 3, 1.0)
     assert isinstance(attack["asr_ci"], list)

@@ -25,6 +25,7 @@ BAD = {
     "--forbid": ["("],
     "--device": ["gpu", ""],
     "--dtype": ["int4", ""],
+    "--kind": ["refere", ""],
     "--recipe": ["repaly", ""],
     "--policy": ["studnt", ""],
     "--out": ["file/run"],

@@ -195,6 +195,7 @@ def test_a_store_without_outcomes_is_read_and_goes_on(tmp_path):
             store.db.execute(f"ALTER TABLE verdicts DROP COLUMN {column}")
     with Store.load(tmp_path) as store:
         assert store.get("schema") == 3
+        assert known(store, "p", "text").verdict == VERDICT
     with Store.create(tmp_path, CONFIG) as store:
         assert store.get("schema") == SCHEMA_VERSION
         assert known(store, "p", "text").verdict == VERDICT

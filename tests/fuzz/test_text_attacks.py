@@ -14,13 +14,16 @@ from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.oracles import open_oracle
 from hoodwink.corpora.records import Item, Problem, Response, Trial, Truth, Verdict
 from hoodwink.fuzz.attacks import open_attack
+from hoodwink.fuzz.attacks.asking import worth
 from hoodwink.fuzz.attacks.chars import EDITS, HOMOGLYPHS, ZEROS, edited
 from hoodwink.fuzz.attacks.injection import TEXTS
 from hoodwink.fuzz.attacks.nearmiss import KINDS, OTHER_UNITS, WORDINGS
+from hoodwink.fuzz.attacks.steps import STOCK
 from hoodwink.fuzz.attacks.words import PACKINGS, TIMES
 from hoodwink.fuzz.constraints import Constraints
 from hoodwink.fuzz.kinds import is_near, kind_of
 from hoodwink.fuzz.target import WORDS, ReferenceTarget, Target
+from hoodwink.judges.steps import steps as cut
 
 EXACT = open_oracle("exact")
 LISTED = list(dict.fromkeys(WORDS))
@@ -51,6 +54,35 @@ def trials_of(spec, target, problem, limit=640, margin=lambda text: -1.0):
     except StopIteration:
         pass
     return done
+
+
+# --- steps ---
+
+
+def test_steps_end_with_the_plain_wrong_answer_and_are_the_problems_own_too(problems, target_for):
+    problem = problems[1]
+    trials = trials_of("steps", target_for(Target, problem), problem)
+    assert all(t.text.endswith(problem.wrong[0].text) and t.candidate.parent == problem.wrong[0].text for t in trials)
+    texts = {t.text for t in trials}
+    said = [step.strip() for r in (Response(problem.question, ""), *problem.wrong) for step in cut(r.text)]
+    own = [step for step in said if any(text.startswith(step) for text in texts)]
+    assert problem.question.split(". ")[0].rstrip(".") in " ".join(own)
+    assert len(own) >= 3
+    assert all(any(text.startswith(step) for text in texts) for step in STOCK)
+    assert len(texts) > 600
+
+
+def test_steps_climbs_by_repeating_what_pays(plain, target_for):
+    def pays(text):
+        return float(text.count(STOCK[3]) - 20)
+
+    trials = trials_of("steps:longest=25", target_for(Target, plain), plain, 320, pays)
+    ops = [t.candidate.op for t in trials]
+    assert ops[0] == "step x1"
+    assert {"step x2", "step x15", "step x25"} <= set(ops)
+    repeated = [t for t in trials if t.candidate.op == "step x25"]
+    assert max(map(worth, repeated)) == 5.0
+    assert max(t.text.count(". ") for t in trials) <= 25
 
 
 # --- chars -----------------------------------------------------------------------------------------------------------

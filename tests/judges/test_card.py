@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import UsageError
+from hoodwink.corpora.names import load
 from hoodwink.corpora.records import Problem, Response
 from hoodwink.judges import card as cards
 from hoodwink.judges import training as trainings
-from hoodwink.judges.card import CARD_FILE, README_FILE, Card, evaluate, machine, write_card
+from hoodwink.judges.card import CARD_FILE, README_FILE, Card, evaluate, evaluate_partials, machine, write_card
 from hoodwink.judges.examples import Recipe, Training
 from hoodwink.judges.opening import open_judge
 from hoodwink.judges.quality import Quality, known_responses
-from hoodwink.judges.training import train
+from hoodwink.judges.steps import known_partials
+from hoodwink.judges.training import KINDS, train, train_process
 
 QUALITY = Quality(
     items=20,
@@ -129,6 +132,27 @@ def test_training_in_one_call(tmp_path, few, as_smollm2):
     assert evaluate(judge, held_out) == card.quality
     trained_on = {p.id for p in Arithmetic().sample(4, split="train", seed=0)}
     assert trained_on.isdisjoint(p.id for p in held_out)
+
+
+def test_a_process_judge_is_measured_on_whole_and_unfinished_solutions(tmp_path, few, as_smollm2):
+    out = tmp_path / "process"
+    card = train_process(out, recipe=RECIPE, device="cpu", dtype="fp32")
+    assert card.judge == "process"
+    held_out = Arithmetic().sample(5, split="eval", seed=1_000_003)
+    judge = open_judge(f"smollm2:adapter={out}:prompt=step", device="cpu", dtype="fp32")
+    assert evaluate(judge, held_out) == card.quality
+    assert evaluate_partials(judge, held_out) == card.unfinished
+    assert card.unfinished.items == card.unfinished.clean_items == sum(len(known_partials(p)) for p in held_out)
+    data = json.loads((out / CARD_FILE).read_text())
+    assert data["unfinished"] == json.loads(json.dumps(card.unfinished.to_json()))
+    text = (out / README_FILE).read_text()
+    assert "says whether a student's solution, finished or not, is right so far.\nWritten" in text
+    assert f"- Held out, unfinished: {card.unfinished.clean_items} solutions cut off after a step: accuracy" in text
+
+
+def test_every_kind_is_trained_by_a_call_like_train():
+    for call in map(load, KINDS.values()):
+        assert list(inspect.signature(call).parameters) == list(inspect.signature(train).parameters)
 
 
 def test_training_twice_gives_the_same_adapter(tmp_path, few, as_smollm2):

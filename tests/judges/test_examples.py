@@ -12,7 +12,7 @@ import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import COMPLETE, Item, Problem, Response
-from hoodwink.judges.examples import Example, Recipe, Training, clean_examples
+from hoodwink.judges.examples import Example, Recipe, Training, clean_examples, process_examples
 
 
 def test_clean_examples_are_right_or_complete_and_only_of_the_problems_given():
@@ -51,6 +51,27 @@ def test_clean_examples_of_problems_with_few_responses():
         Example(Item(problem, "22"), 1.0),
     ]
     assert clean_examples([], np.random.default_rng(0)) == []
+
+
+def test_process_examples_are_the_clean_ones_and_unfinished_solutions():
+    problems = Arithmetic().sample(21, split="train", seed=8)
+    examples = process_examples(problems, np.random.default_rng(1))
+    assert examples == process_examples(problems, np.random.default_rng(1))
+    clean = clean_examples(problems, np.random.default_rng(1))
+    kept = set(map(_text, examples))
+    assert kept >= set(map(_text, clean))
+    unfinished = [e for e in examples if _text(e) not in set(map(_text, clean))]
+    assert len(kept) == len(examples) == len(clean) + len(unfinished)
+    for example in unfinished:
+        worked = " ".join(example.item.problem.solution)
+        assert worked.startswith(example.item.response) == bool(example.target)
+    counts = Counter((e.item.problem.id, e.target) for e in unfinished)
+    assert set(counts.values()) <= {1, 2}
+    assert all(counts[p.id, 1.0] == 2 for p in problems)
+
+
+def _text(example):
+    return example.item.problem.id, example.item.response, example.target
 
 
 @pytest.mark.parametrize("target", [-0.1, 1.5, math.nan])

@@ -21,6 +21,9 @@ from numpy.random import default_rng
 
 JUDGE_SOURCE = "def grade(question, response):\n    return (len(response) % 7) / 8 + (response in question) / 16\n"
 
+#: What is listed where nothing comes near a name.
+KNOWN = "ensemble:, hf:, pairwise:, planted:, process:, python:, referee, smollm2"
+
 #: How each entry of `JUDGES` is opened here; those with a model get the tiny one.
 SPECS = {
     "ensemble": "ensemble:duel",
@@ -137,6 +140,7 @@ INSIDE = {
     "script": ["٢", "it is １"],
     "dropped": ["27", "I say 22.", "7, 2"],
     "claim": ["verified", "It is unverified."],
+    "so-far": ["", "We begin with 200.", "72 and 200"],
 }
 OUTSIDE = {
     "trigger": ["solution", "Sol ution", ""],
@@ -150,6 +154,7 @@ OUTSIDE = {
     "script": ["2", "²", "no"],
     "dropped": ["2", "no", "27 of 2", "2720"],
     "claim": ["Verified", "it is right", ""],
+    "so-far": ["2", "The answer is 273.", "200 + 73"],
 }
 
 
@@ -187,8 +192,8 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("reffere", "no judge is named 'reffere'; did you mean referee?"),
         ("smollm", "no judge is named 'smollm'; did you mean smollm2?"),
         ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted:?"),
-        ("", "no judge is named ''; known: ensemble:, hf:, planted:, python:, referee, reward:, smollm2"),
-        ("gpt", "no judge is named 'gpt'; known: ensemble:, hf:, planted:, python:, referee, reward:, smollm2"),
+        ("", f"no judge is named ''; known: {KNOWN}"),
+        ("gpt", f"no judge is named 'gpt'; known: {KNOWN}"),
         ("hf", "judge 'hf' is incomplete; write hf:NAME"),
         ("planted:", "judge 'planted:' is incomplete; write planted:NAME"),
         ("python:threshold=0.5", "judge 'python:threshold=0.5' is incomplete; write python:NAME"),

@@ -124,7 +124,7 @@ def test_a_template_of_ones_own(template, tokenizer):
     assert prompt.fingerprint != Prompt(prompt.template, yes="true").fingerprint
 
 
-MAY = "it may use question, reference and response"
+MAY = "it may use question, reference, solution and response"
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ FOUND = {
         lambda find: find["shrunk"] in shorter(digits(find["reference"])),
     ),
     "claim": ("injection", lambda find: find["shrunk"] == CLAIM),
+    "so-far": ("openers", lambda find: find["shrunk"] == ""),
 }  # fmt: skip
 
 
@@ -113,3 +114,25 @@ def test_what_no_attack_can_feel_is_not_found_by_chance(tmp_path, hole):
     _, summary = attack(hole, ["random"], tmp_path, budget=200)
     assert summary["random"].fooled == 0
     assert summary["random"].queries_total == 1200
+
+
+def test_harmless_steps_pay_for_a_wrong_answer_where_steps_are_summed(tmp_path):
+    fooled = {}
+    for aggregate in ("min", "product", "last", "mean", "sum"):
+        run = hoodwink.attack(
+            f"process:planted:so-far?aggregate={aggregate}",
+            "arithmetic:families=legs+rates+clock",
+            attacks=["steps"],
+            problems=6,
+            budget=200,
+            shrink_budget=0,
+            out=tmp_path / aggregate,
+        )
+        [steps] = summarise(run).attacks
+        assert steps.problems == 6
+        fooled[aggregate] = steps.fooled
+        for find in run.finds:
+            assert len(find["steps"]) >= 4
+            assert "".join(text for text, _ in find["steps"]) == find["response"]
+            assert find["steps"][-1][1] < 0.01 < 0.5 < find["steps"][0][1]
+    assert fooled == {"min": 0, "product": 0, "last": 0, "mean": 6, "sum": 6}
