@@ -13,7 +13,7 @@ from hoodwink.corpora.oracles import ExactOracle
 from hoodwink.corpora.records import Item, Problem, Response, Truth, Verdict
 from hoodwink.judges.examples import Recipe, clean_examples
 from hoodwink.judges.judge import MAX_MARGIN, Judge, ask, logit, sigmoid, threshold_of
-from hoodwink.judges.opening import JUDGES, open_judge
+from hoodwink.judges.opening import JUDGES, known_names, open_judge
 from hoodwink.judges.planted import HOLES, LONG, REPEATS, TRIGGER
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ from numpy.random import default_rng
 JUDGE_SOURCE = "def grade(question, response):\n    return (len(response) % 7) / 8 + (response in question) / 16\n"
 
 #: What is listed where nothing comes near a name.
-KNOWN = "ensemble:, hf:, pairwise:, planted:, process:, python:, referee, smollm2"
+KNOWN = ", ".join(sorted(known_names()))
 
 #: How each entry of `JUDGES` is opened here; those with a model get the tiny one.
 SPECS = {
