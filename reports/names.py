@@ -24,7 +24,12 @@ _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
     "python": "python:module:function",
     "planted": "planted:NAME",
-    "ensemble": "ensemble:FOLDER of a duel",
+    "ensemble": "ensemble:FOLDER of a duel, or ensemble:JUDGE,JUDGE",
+    "perplexity": "perplexity:JUDGE",
+    "length": "length:JUDGE",
+    "characters": "characters:JUDGE",
+    "echo": "echo:JUDGE",
+    "smooth": "smooth:JUDGE",
     "file": "file:PATH.jsonl (.csv, .parquet)",
 }
 
