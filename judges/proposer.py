@@ -25,8 +25,8 @@ TOKENS = 1024
 #: Prompts that answers are written to in one batch.
 WRITTEN = 16
 
-#: Texts in each pass of `surprises`, and the fewest tokens that they are padded to.
-ROWS, SHORTEST = 8, 16
+#: Texts in each pass of `surprises` at most, and the fewest tokens that they are padded to.
+ROWS, SHORTEST = 8, 8
 
 
 class Continuation(NamedTuple):
@@ -155,18 +155,18 @@ class Proposer:
     def surprises(self, texts: Sequence[str]) -> list[list[float]]:
         """The negative log-probability of each token of a text on its own, in nats; see `perplexity`.
 
-        Passes have fixed shapes (`ROWS` texts, padded to a power of two of tokens), so that a text is said to be as
-        likely in any company, to the last bit, where `perplexity` may differ in bf16 with what else is in its batch.
+        Passes have fixed shapes (`ROWS` texts, fewer of long ones, padded to a power of two of tokens), so that a text
+        is said to be as likely in any company, to the last bit, where `perplexity` may differ in bf16 with its batch.
         """
         rows = self._rows(texts)
         order = sorted(range(len(rows)), key=lambda place: _padded(len(rows[place])))
         said: dict[int, list[float]] = {}
-        for _, same in groupby(order, key=lambda place: _padded(len(rows[place]))):
+        for length, same in groupby(order, key=lambda place: _padded(len(rows[place]))):
             places = list(same)
-            for start in range(0, len(places), ROWS):
-                part = places[start : start + ROWS]
-                length = _padded(len(rows[part[0]]))
-                filled = [rows[place] for place in part] + [rows[part[0]]] * (ROWS - len(part))
+            many = max(1, min(ROWS, TOKENS // length))
+            for start in range(0, len(places), many):
+                part = places[start : start + many]
+                filled = [rows[place] for place in part] + [rows[part[0]]] * (many - len(part))
                 said.update(zip(part, self._surprises(filled, length), strict=False))
         return [said[place] for place in range(len(rows))]
 
@@ -194,8 +194,9 @@ class Proposer:
         device = self.engine.device
         with IN_USE:
             logits = self.model(input_ids=ids.to(device), attention_mask=mask.long().to(device)).logits
-        said = logits[:, :-1].float().log_softmax(-1).gather(2, ids[:, 1:, None].to(device))[..., 0]
-        values: list[list[float]] = (-said).double().tolist()
+        likely = logits[:, :-1].float()
+        said = likely.logsumexp(-1) - likely.gather(2, ids[:, 1:, None].to(device))[..., 0]
+        values: list[list[float]] = said.double().tolist()
         return [each[: len(row) - 1] for each, row in zip(values, rows, strict=True)]
 
 

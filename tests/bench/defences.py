@@ -1,12 +1,12 @@
-"""What each defence costs on clean data and how far it helps, around one judge; and the bounds of the perplexity filter.
+"""What each defence costs on clean data and how far it helps, around one judge; bounds of the perplexity filter.
 
     .venv/bin/python tests/bench/defences.py bounds
     .venv/bin/python tests/bench/defences.py table --problems 6 --attacks openers,random,auto
 
-`bounds` prints, for several perplexities, the slack in nats with which 99 % of right answers to train problems pass: one
-such pair is the default of `perplexity`. `table` opens the judge once and stands it behind one defence after another
-(`none`: as it is). Clean rates are those of `hoodwink check` on `--clean` problems; every attack runs on its own, with a
-store of its own, and its rate has a 95 % interval over problems.
+`bounds` prints, for several perplexities, the slack in nats with which 99 % of right answers to train problems pass:
+one such pair is the default of `perplexity`. `table` opens the judge once and stands it behind one defence after
+another (`none`: as it is). Clean rates are those of `hoodwink check` on `--clean` problems; every attack runs on its
+own, with a store of its own: problems fooled of those that count, and the median of queries.
 """
 
 from __future__ import annotations
