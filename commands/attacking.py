@@ -134,16 +134,25 @@ def check(
     """Measure a judge on clean responses, and say whether an attack on it would mean anything.
 
     It asks for right answers, wrong ones and near misses, some of them twice, and writes nothing. Each warning says
-    what it means for the results of an attack.
+    what it means for the results of an attack. Of a judge around another it also shows what that costs: the same rates
+    of the judge inside, on the same responses.
     """
+    from ..fuzz.defence_cost import Layer, layers
     from ..fuzz.run import check as call
+    from ..reports.defence_cost import render_layers
     from ..reports.text import render_checks, render_kinds, write
 
     judging = open_named(judge, opening)
-    name, checks = call(judging, corpus, problems=problems, seed=seed)
+    inside: list[Layer] = []
+    name, checks = call(
+        judging, corpus, problems=problems, seed=seed, after=lambda gate, drawn: inside.extend(layers(gate, drawn))
+    )
     if json:
-        print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json()})
+        more = {"layers": [layer.to_json() for layer in inside]} if inside else {}
+        print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json(), **more})
     else:
         write(output(), render_checks(name, checks))
         write(output(), render_kinds(checks.quality))
+        if inside:
+            write(output(), render_layers(inside))
     return 0

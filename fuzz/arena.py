@@ -15,7 +15,7 @@ from ..corpora.records import Problem, Split
 from ..judges.ensemble import Ensemble
 from ..judges.hardening import Hardening, open_hardening
 from ..judges.judge import Judge, TrainableJudge, batch_of
-from ..judges.opening import open_judge
+from ..judges.opening import defended, open_judge
 from .attacks import Attack, Proposals, open_attack
 from .constraints import Constraints
 from .objective import Goal
@@ -111,8 +111,8 @@ class Plan:
             self.problems_of(self.rounds - 1, "train")
         if self.rounds > 1 and self.corpus.size("train") == 0:
             raise UsageError(f"corpus {self.corpus.name} has no train problems, which judges are retrained on")
-        if self.recipe.ensemble:
-            self._check_ensemble()
+        if self.recipe.ensemble or (self.recipe.defence and self.rounds > 1):
+            self._check_around()
         trained = {family for attack in self.train_attacks for family in families(attack)}
         for attack in self.held_out:
             for family in families(attack):
@@ -122,9 +122,10 @@ class Plan:
                         f"(--held-out {','.join(a.name for a in self.held_out)})"
                     )
 
-    def _check_ensemble(self) -> None:
-        """Attacks that need what an ensemble does not give would fail in the second round."""
-        sight = Sight(Ensemble([self.judge]), budget=self.budget)
+    def _check_around(self) -> None:
+        """A defence that cannot be made, and attacks that need what it or an ensemble lacks, would fail in round 2."""
+        around: Judge = Ensemble([self.judge]) if self.recipe.ensemble else self.judge
+        sight = Sight(defended(self.recipe.defence, around) if self.recipe.defence else around, budget=self.budget)
         for attack in (*self.attacks, *self.train_attacks, *self.held_out):
             if attack.kind not in (ProposerTarget, CorpusTarget) and (why := sight.lacks(attack.kind)):
                 raise UsageError(f"attack {attack.name} {why}; leave it out of recipe {self.recipe.name}")

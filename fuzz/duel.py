@@ -31,6 +31,7 @@ from ..judges.ensemble import Ensemble, judge_folder
 from ..judges.examples import Example
 from ..judges.hardening import Hardening, NothingToTrainOnError, training_set
 from ..judges.judge import Forgets, HasPieces, Judge, TrainableJudge, threshold_of
+from ..judges.opening import defended
 from ..judges.quality import Graded, Quality, known_responses, measure
 from .arena import Attacks, Plan, resolve
 from .attacks import Attack
@@ -129,11 +130,12 @@ class Duel:
         self.watch.round(done)
 
     def judge(self, number: int) -> Judge:
-        """The judge that a round attacks."""
-        last = self._member(number)
-        if not self.plan.recipe.ensemble or number == 1:
-            return last
-        return Ensemble([self._member(n) for n in range(1, number + 1)], name=f"ensemble of {number} rounds")
+        """The judge that a round attacks: from round 2 on in the ensemble or behind the defence of the recipe."""
+        last: Judge = self._member(number)
+        if number > 1 and self.plan.recipe.ensemble:
+            last = Ensemble([self._member(n) for n in range(1, number + 1)], name=f"ensemble of {number} rounds")
+        defence = self.plan.recipe.defence
+        return defended(defence, last) if number > 1 and defence else last
 
     def _member(self, number: int) -> TrainableJudge:
         """The judge trained for a round; made now if it has not been."""

@@ -107,6 +107,8 @@ def _of_duel(plan: Plan) -> Forecast:
     notes = [f"training {trained} judges takes time that no verdict tells"] if trained else []
     if plan.recipe.ensemble:
         notes.append("a verdict of an ensemble asks every judge in it")
+    if plan.recipe.defence:
+        notes.append(f"from round 2 on judges stand behind {plan.recipe.defence}, whose verdicts may ask for several")
     return _forecast(parts, notes)
 
 

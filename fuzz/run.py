@@ -196,8 +196,11 @@ def check(
     *,
     problems: int | None = None,
     seed: int = 0,
+    after: Callable[[Gate, Sequence[Problem]], None] = lambda gate, problems: None,
 ) -> tuple[str, checks.Checks]:
     """A judge's name and how it does on clean responses; nothing is written.
+
+    `after` is given the gate and the problems when the judge has been asked, and may ask more.
 
     Raises:
         UsageError: a setting is wrong.
@@ -207,7 +210,10 @@ def check(
     source, _, chosen = drawn(corpus, problems, None, seed, default=checks.PROBLEMS)
     judging = open_judge(judge)
     with Store.in_memory() as store:
-        return judging.name, checks.run(Gate(judging, open_oracle(source.oracle), store), chosen)
+        gate = Gate(judging, open_oracle(source.oracle), store)
+        found = checks.run(gate, chosen)
+        after(gate, chosen)
+        return judging.name, found
 
 
 def items_of(run: Run) -> list[Item]:

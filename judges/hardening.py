@@ -53,6 +53,8 @@ class Hardening:
             the highest entropy (Feng et al. 2018, arXiv 1804.07781).
         threshold: score from which the hardened judges accept; None leaves the judge's own.
         ensemble: whether the judge of a round is all judges so far, the least of whose margins counts.
+        defence: what every judge from round 2 on stands behind (`opening.defended`): `smooth?copies=3`; empty for none.
+            Training goes on on the judge inside, which is not told of it.
         start: the weights that training begins with: those of the round before, or the first judge's.
         training: epochs, learning rate, batch and adapters. Its `problems` are not used.
     """
@@ -66,12 +68,13 @@ class Hardening:
     nonsense: float = 0.0
     threshold: float | None = None
     ensemble: bool = False
+    defence: str = ""
     start: Start = "previous"
     training: Recipe = GENTLE
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, without the description."""
-        return {name: value for name, value in asdict(self).items() if name != "means"}
+        """Plain values, without the description, and without a defence where there is none: older duels go on."""
+        return {name: value for name, value in asdict(self).items() if name != "means" and (value or name != "defence")}
 
 
 RECIPES = {
@@ -92,6 +95,10 @@ RECIPES = {
             threshold=0.75,
         ),
         Hardening("ensemble", "replay; all judges so far must accept", ensemble=True),
+        Hardening("length", "replay, behind a filter by length", defence="length"),
+        Hardening("characters", "replay, behind a filter by characters and repeats", defence="characters"),
+        Hardening("perplexity", "replay, behind a filter by perplexity", defence="perplexity"),
+        Hardening("smooth", "replay, by the majority over random copies", defence="smooth"),
     )
 }
 

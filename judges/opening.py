@@ -41,6 +41,11 @@ _WITH_ARGUMENT = ("hf", "reward", "python", "planted", "ensemble")
 AROUND_ONE: dict[str, str] = {
     "pairwise": "hoodwink.judges.pairwise:pairwise",
     "process": "hoodwink.judges.process:process",
+    "perplexity": "hoodwink.judges.defences.perplexity:Perplexity",
+    "length": "hoodwink.judges.defences.length:Length",
+    "characters": "hoodwink.judges.defences.characters:Characters",
+    "echo": "hoodwink.judges.defences.echo:Echo",
+    "smooth": "hoodwink.judges.defences.smooth:Smooth",
 }
 
 #: Judges around several: `NAME:JUDGE,JUDGE?options`. What makes them takes a list of judges and keyword options.
@@ -160,6 +165,22 @@ def _around(
     own = convert_options(factory, {key: value for key, value in asked.items() if key not in theirs}, name)
     judges = [open_judge(each, **theirs) for each in inside]
     return factory(judges if table is AROUND_MANY else judges[0], **own)  # type: ignore[no-any-return]
+
+
+def defended(spec: str, judge: Judge) -> Judge:
+    """A judge that is made already, behind the judges around one that a name tells, without any judge in it.
+
+    `perplexity`, `smooth?copies=3`, or several, the outermost first: `smooth:(perplexity?most=30)?copies=3`.
+
+    Raises:
+        UsageError: unknown name or option.
+    """
+    name, rest, options = read_spec(spec)
+    behind = defended(_bare(rest), judge) if rest else judge
+    if name not in AROUND_ONE:
+        raise nearest(name, AROUND_ONE, "judge around another")
+    factory = lookup(AROUND_ONE, name, "judge around another")
+    return factory(behind, **convert_options(factory, options, name))  # type: ignore[no-any-return]
 
 
 def with_option(name: str, option: str, value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +25,9 @@ TOKENS = 1024
 
 #: Prompts that answers are written to in one batch.
 WRITTEN = 16
+
+#: Texts in each pass of `surprises` at most, and the fewest tokens that they are padded to.
+ROWS, SHORTEST = 8, 8
 
 
 class Continuation(NamedTuple):
@@ -149,6 +153,24 @@ class Proposer:
             waiting = waiting[len(part) :]
         return [self._perplexities[t] for t in texts]
 
+    def surprises(self, texts: Sequence[str]) -> list[list[float]]:
+        """The negative log-probability of each token of a text on its own, in nats; see `perplexity`.
+
+        Passes have fixed shapes (`ROWS` texts, fewer of long ones, padded to a power of two of tokens), so that a text
+        is said to be as likely in any company, to the last bit, where `perplexity` may differ in bf16 with its batch.
+        """
+        rows = self._rows(texts)
+        order = sorted(range(len(rows)), key=lambda place: _padded(len(rows[place])))
+        said: dict[int, list[float]] = {}
+        for length, same in groupby(order, key=lambda place: _padded(len(rows[place]))):
+            places = list(same)
+            many = max(1, min(ROWS, TOKENS // length))
+            for start in range(0, len(places), many):
+                part = places[start : start + many]
+                filled = [rows[place] for place in part] + [rows[part[0]]] * (many - len(part))
+                said.update(zip(part, self._surprises(filled, length), strict=False))
+        return [said[place] for place in range(len(rows))]
+
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text, behind the one that begins documents."""
         if not texts:
@@ -158,19 +180,30 @@ class Proposer:
         plain = [defuse(text, self.specials) for text in texts]
         return [[begin, *ids][:context] for ids in self.tokenizer(plain, add_special_tokens=False)["input_ids"]]
 
-    @torch.inference_mode()
     def _measure(self, rows: Sequence[Sequence[int]]) -> list[float]:
-        """Perplexities of one batch, padded on the right, where no token sees the padding."""
-        ids = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
+        """Perplexities of one batch."""
+        said = self._surprises(rows, max(map(len, rows)))
+        return [math.exp(sum(row) / max(1, len(row))) for row in said]
+
+    @torch.inference_mode()
+    def _surprises(self, rows: Sequence[Sequence[int]], length: int) -> list[list[float]]:
+        """Of each token but the first of each row, in nats; padded on the right, where no token sees the padding."""
+        ids = torch.zeros((len(rows), length), dtype=torch.long)
         for place, row in enumerate(rows):
             ids[place, : len(row)] = torch.tensor(row)
-        mask = torch.arange(ids.shape[1]) < torch.tensor([[len(row)] for row in rows])
+        mask = torch.arange(length) < torch.tensor([[len(row)] for row in rows])
         device = self.engine.device
         with IN_USE:
             logits = self.model(input_ids=ids.to(device), attention_mask=mask.long().to(device)).logits
-        said = logits[:, :-1].float().log_softmax(-1).gather(2, ids[:, 1:, None].to(device))[..., 0]
-        sums = said.cpu().masked_fill(~mask[:, 1:], 0.0).double().sum(1).tolist()
-        return [math.exp(-total / max(1, len(row) - 1)) for total, row in zip(sums, rows, strict=True)]
+        likely = logits[:, :-1].float()
+        said = likely.logsumexp(-1) - likely.gather(2, ids[:, 1:, None].to(device))[..., 0]
+        values: list[list[float]] = said.double().tolist()
+        return [each[: len(row) - 1] for each, row in zip(values, rows, strict=True)]
+
+
+def _padded(length: int) -> int:
+    """The length of a pass for a row of so many tokens."""
+    return max(SHORTEST, 1 << (length - 1).bit_length())
 
 
 def _beginning(tokenizer: Any) -> int:

@@ -14,7 +14,7 @@ from ..corpora.families import FAMILIES
 from ..corpora.names import lookup
 from ..fuzz.attacks import ATTACKS
 from ..judges.hardening import RECIPES
-from ..judges.opening import NAMED
+from ..judges.opening import AROUND_ONE, NAMED
 from ..judges.planted import HOLES
 
 What = Literal["judges", "attacks", "corpora", "recipes"]
@@ -24,10 +24,9 @@ _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
     "reward": "reward:ORG/MODEL or reward:FOLDER",
     "python": "python:module:function",
-    "pairwise": "pairwise:JUDGE",
     "planted": "planted:NAME",
-    "process": "process:JUDGE",
-    "ensemble": "ensemble:FOLDER of a duel",
+    "ensemble": "ensemble:FOLDER of a duel, or ensemble:JUDGE,JUDGE",
+    **{name: f"{name}:JUDGE" for name in AROUND_ONE},
     "file": "file:PATH.jsonl (.csv, .parquet)",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,22 @@ def test_json_of_a_check(call: Call) -> None:
     assert (data["schema"], data["judge"], data["threshold"]) == ("hoodwink.checks/1", "planted:echo", 0.5)
     assert data["quality"]["clean_accuracy"] == 1.0
     assert len(data["rejected_baseline"]) == 4
+
+
+def test_a_check_shows_what_stands_around_a_judge_and_what_it_costs(call: Call) -> None:
+    judge = "smooth:(length:planted:length?most=40)?copies=3"
+    result = call("check", "--judge", judge, "--problems", "4")
+    assert (result.code, result.err) == (0, "")
+    assert "What stands around it costs" in result.out
+    places = [result.out.rindex(f"│ {name} ") for name in ("planted:length", "length:planted:length?most=40", judge)]
+    assert places == sorted(places), "the innermost first"
+    assert re.search(r"Right answers accepted: −\d\d\.\d points against planted:length\.", result.out)
+    assert "length:planted:length?most=40 refused: worked 100.0% of 4" in result.out
+    data = json.loads(call("check", "--judge", judge, "--problems", "4", "--json").out)
+    assert [(layer["name"], layer["depth"]) for layer in data["layers"]] == [
+        (judge, 0), ("length:planted:length?most=40", 1), ("planted:length", 2),
+    ]  # fmt: skip
+    assert data["layers"][0]["quality"]["right_accepted"] == data["quality"]["right_accepted"]
 
 
 @pytest.mark.parametrize(

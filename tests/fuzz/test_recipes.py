@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import hoodwink
@@ -17,8 +18,26 @@ from whackamole import SMALL, Log, WhackAMole, fight, steady
 TINY = {**SMALL, "seeds": 1, "rounds": 2, "problems": 3, "train_problems": 3}
 
 
+class Reads:
+    """A language model to which every character of any text is as likely as one in twenty."""
+
+    def surprises(self, texts):
+        return [[math.log(20)] * len(text) for text in texts]
+
+    def forget(self):
+        pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _reads():
+    """What a filter by perplexity reads with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hoodwink.judges.defences.perplexity.language_model", lambda name: (Reads(), name))
+        yield
+
+
 @pytest.fixture(scope="module")
-def all_of_them(tmp_path_factory):
+def all_of_them(tmp_path_factory, _reads):
     """Every recipe of the table, and the judge that they began with."""
     judge = WhackAMole()
     out = tmp_path_factory.mktemp("recipes") / "all"
@@ -59,7 +78,8 @@ def test_recipes_do_what_they_are_for(all_of_them):
     assert closed < 1.0
     for name in sorted(set(RECIPES) - {"keys"}):
         assert duels[name].rounds[1].trained_on["finds"] > 0
-        assert duels[name].rounds[1].stale.rate == closed, name
+        stale = duels[name].rounds[1].stale.rate
+        assert stale == closed or (RECIPES[name].defence and stale < closed), name
     targets = {name: Counter() for name in RECIPES}
     for examples, (_, out) in zip(judge.log.shown, judge.log.trained, strict=True):
         targets[out.parents[1].name].update(e.target for e in examples)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import Item, Problem
+from hoodwink.judges.defences.perplexity import language_model
 from hoodwink.judges.prompted import PromptedJudge
 from hoodwink.judges.prompts import load_prompt
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -134,12 +135,17 @@ def tiny(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Prompte
 
 
 @pytest.fixture
-def as_smollm2(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
+def as_smollm2(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """The tiny model stands in for SmolLM2 wherever that is loaded; every load gives fresh weights."""
     monkeypatch.setattr(
         "hoodwink.judges.referee.load_embedded",
         lambda dtype: (copy.deepcopy(model).to(dtype), tokenizer, "tiny"),
     )
+    language_model.cache_clear()  # which a filter by perplexity keeps
+    yield
+    language_model.cache_clear()
 
 
 @pytest.fixture

@@ -17,6 +17,11 @@ INSIDE: dict[str, str] = {}
 KINDS = [*AROUND_ONE, *AROUND_MANY]
 
 
+@pytest.fixture(autouse=True)
+def _tiny(as_smollm2: None) -> None:
+    """Where a judge reads texts with SmolLM2, a tiny model stands in for it."""
+
+
 def spec_of(kind: str) -> str:
     judge = INSIDE.get(kind, "planted:length")
     return f"{kind}:{judge}{',planted:trigger' if kind in AROUND_MANY else ''}{OPTIONS.get(kind, '')}"

@@ -11,7 +11,7 @@ from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.ensemble import Ensemble
 from hoodwink.judges.judge import Afresh, Cuts, Judge, ask, batch_of, sigmoid, threshold_of
-from hoodwink.judges.opening import open_judge
+from hoodwink.judges.opening import defended, open_judge
 from whackamole import HOLES, PIECES, WhackAMole, fight
 
 (PROBLEM,) = Arithmetic().sample(1, seed=9)
@@ -67,6 +67,51 @@ def test_or_the_mean():
     one, two = Says("one", 2.0, 1.0, -3.0), Says("two", 1.0, -2.0, 3.0)
     verdicts = asked(Ensemble([one, two], aggregate="mean"))
     assert [(v.margin, v.accepted) for v in verdicts] == [(1.5, True), (-0.5, False), (0.0, True)]
+
+
+def test_or_the_mean_less_what_the_members_disagree():
+    """The variance of 2 and 1 is a quarter, that of 1 and -2 is 2.25, that of -3 and 3 is 9."""
+    one, two = Says("one", 2.0, 1.0, -3.0), Says("two", 1.0, -2.0, 3.0)
+    verdicts = asked(Ensemble([one, two], aggregate="uncertain", coefficient=0.5))
+    assert [v.margin for v in verdicts] == [1.5 - 0.125, -0.5 - 1.125, -4.5]
+    alike = asked(Ensemble([one, one, one], aggregate="uncertain"))
+    assert [v.margin for v in alike] == [2.0, 1.0, -3.0]
+    plain = asked(Ensemble([one, two], aggregate="uncertain", coefficient=0))
+    assert [v.margin for v in plain] == [v.margin for v in asked(Ensemble([one, two], aggregate="mean"))]
+
+
+def test_margins_on_other_scales_are_divided_first():
+    odds, reward = Says("odds", 2.0, 1.0, -3.0), Says("reward", -16.0, 16.0, 8.0)
+    assert [v.margin for v in asked(Ensemble([odds, reward], aggregate="mean"))] == [-7.0, 8.5, 2.5]
+    assert [v.margin for v in asked(Ensemble([odds, reward], aggregate="mean", scales="1+8"))] == [0.0, 1.5, -1.0]
+    least = Ensemble([odds, reward], scales="1+8")
+    assert least.name == "ensemble:odds,reward?scales=1+8"
+    assert [v.accepted for v in asked(least)] == [v.accepted for v in asked(Ensemble([odds, reward]))]
+
+
+@pytest.mark.parametrize("scales", ["1", "1+2+3", "1+0", "1+-1", "1+nan", "1+inf", "1+x", "+"])
+def test_scales_fit_the_judges(scales):
+    with pytest.raises(UsageError, match="does not fit 2 judges; write a number over 0 for each, joined by") as caught:
+        Ensemble([Says("one", 1.0), Says("two", 1.0)], scales=scales)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_worst_is_the_least_and_a_coefficient_counts_only_where_it_is_used():
+    members = [Says("one", 1.0, 1.0, 1.0), Says("two", 1.0, 1.0, 1.0)]
+    worst = Ensemble(members, aggregate="worst", coefficient=3)
+    assert (worst.name, worst.fingerprint) == (Ensemble(members).name, Ensemble(members).fingerprint)
+    assert len({Ensemble(members, aggregate="uncertain", coefficient=c).fingerprint for c in (0, 0.1, 3)}) == 3
+    with pytest.raises(UsageError, match=r"ensemble\?coefficient=-1 is out of range"):
+        Ensemble(members, coefficient=-1)
+
+
+def test_what_a_member_refused_unseen_is_counted_so_where_the_ensemble_rejects():
+    refusing = defended("length?most=2&least=2", Says("one", 2.0, 2.0, 2.0))
+    sure = Says("two", 30.0, 15.0, 15.0)
+    assert [v.outcome for v in asked(Ensemble([refusing, sure]))] == ["filtered"] * 3
+    mean = asked(Ensemble([refusing, sure], aggregate="mean"))
+    assert [(v.accepted, v.outcome) for v in mean] == [(True, ""), (False, "filtered"), (False, "filtered")]
+    assert mean[1].text == "refused before the judge: 1 characters, of 2 needed"
 
 
 def test_what_one_member_cannot_read_is_not_read():

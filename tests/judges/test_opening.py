@@ -77,7 +77,7 @@ def test_judges_inside_are_counted() -> None:
         ("ensemble:planted:claim,", "stands around another"),
         ("ensemble:planted:claim,nobody", "no judge is named 'nobody'"),
         ("ensemble:planted:claim,planted:trigger?agregate=mean", "did you mean aggregate"),
-        ("ensemble:planted:claim,planted:trigger?aggregate=max", "write a value of type min|mean"),
+        ("ensemble:planted:claim,planted:trigger?aggregate=max", "write a value of type min|worst|mean|uncertain"),
     ],
 )
 def test_what_is_wrong_with_a_name(spec: str, said: str) -> None:
