@@ -37,7 +37,7 @@ JUDGES = {
 _WITH_ARGUMENT = ("hf", "python", "planted", "ensemble")
 
 #: Judges around one judge: `NAME:JUDGE?options`. What makes them takes the judge and keyword options.
-AROUND_ONE: dict[str, str] = {}
+AROUND_ONE = {"calibrated": "hoodwink.judges.calibrated:calibrated"}
 
 #: Judges around several: `NAME:JUDGE,JUDGE?options`. What makes them takes a list of judges and keyword options.
 AROUND_MANY: dict[str, str] = {"ensemble": "hoodwink.judges.ensemble:together"}

@@ -11,6 +11,7 @@ import torch
 
 from ..corpora.errors import UsageError
 from .engine import Engine, bucket
+from .calibrated import Calibrated
 from .judge import Judge
 from .opening import open_judge
 from .packing import IN_USE
@@ -195,7 +196,9 @@ def _is_text(text: str) -> bool:
 
 
 def proposer_of(judge: Judge) -> Proposer | None:
-    """A judge's own language model as a proposer; None where it has none."""
+    """A judge's own language model as a proposer, whatever its threshold; None where it has none."""
+    while isinstance(judge, Calibrated):
+        judge = judge.judges[0]
     if isinstance(judge, PromptedJudge):
         return Proposer(judge.model, judge.tokenizer, name=judge.name)
     return None
