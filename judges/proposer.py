@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 
 from ..corpora.errors import UsageError
-from .engine import Engine, bucket
 from .calibrated import Calibrated
+from .engine import Engine, bucket
 from .judge import Judge
 from .opening import open_judge
 from .packing import IN_USE
