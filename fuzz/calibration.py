@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..corpora.corpus import Corpus, sample_up_to
@@ -115,11 +115,10 @@ def calibrate(gate: Gate, problems: Sequence[Problem], acceptance: float) -> Cal
     margins = [v.margin for v in counted]
     decides = bool(margins) and {*margins} <= {1.0, -1.0}
     margin = margin_for(margins, acceptance) if margins and not decides else 0.0
-    judge = Calibrated(gate.judge, margin=margin) if margin else gate.judge
     return Calibration(
         acceptance=acceptance,
         margin=margin,
-        threshold=threshold_of(judge),
+        threshold=threshold_of(Calibrated(gate.judge, margin=margin)),
         problems=len(problems),
         answers=len(counted),
         accepted=sum(v.accepted if decides else v.margin >= margin for v in counted),
@@ -128,6 +127,20 @@ def calibrate(gate: Gate, problems: Sequence[Problem], acceptance: float) -> Cal
         apart=len(read) - len(counted),
         decides=decides,
     )
+
+
+def turn(gate: Gate, problems: Sequence[Problem], acceptance: float) -> Calibration:
+    """`calibrate`, and have the gate ask the judge that accepts from there on.
+
+    Raises:
+        JudgeError: the judge failed.
+    """
+    judge = gate.judge
+    gate.turn_to(Calibrated(judge))  # which counts what it asks: so the run knows what its threshold has cost
+    fixed = calibrate(gate, problems, acceptance)
+    fixed = replace(fixed, threshold=threshold_of(fixed.judge(judge)))
+    gate.turn_to(fixed.judge(judge))
+    return fixed
 
 
 def problems_beside(source: Corpus, split: SplitChoice, taken: Sequence[Problem]) -> list[Problem]:

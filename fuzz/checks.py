@@ -169,8 +169,9 @@ def run(
 ) -> Checks:
     """Score the known responses of up to `PROBLEMS` problems, and the plain wrong answer of every one.
 
-    `calibration` says how a threshold was fixed, which may be that of the gate's judge already. A `full` check asks
-    about some responses again in other batches and orders (`fuzz.steadiness`), and looks at scores as probabilities.
+    `calibration` says how a threshold was fixed: before an attack the gate's judge goes by it already. A `full` check
+    is of a judge that goes by its own; it asks about some responses again in other batches and orders
+    (`fuzz.steadiness`), and looks at scores as probabilities.
     """
     known = [(p, r, right) for p in problems[:PROBLEMS] for r, right in known_responses(p)]
     known += [(p, p.wrong[0], False) for p in problems[PROBLEMS:]]
@@ -191,7 +192,7 @@ def run(
         proved=share([t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True) if not right]),
         rejected_baseline=tuple(p.id for p in problems if p.id in rejected),
         calibration=calibration,
-        calibrated=_decided_anew(gate, looked_at, calibration),
+        calibrated=_decided_anew(looked_at, calibration, turned=not full),
         repeats=tuple(repeats),
     )
     contradicted = sum(right and t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True))
@@ -212,11 +213,11 @@ def _other_company(gate: Gate, trials: Sequence[Trial]) -> list[Repeat]:
     return steadiness.repeat(gate.judge, [t.item for t in some], [t.verdict for t in some])
 
 
-def _decided_anew(gate: Gate, graded: Sequence[Graded], calibration: Calibration | None) -> Quality | None:
-    """The quality of the same verdicts at the threshold that was fixed."""
+def _decided_anew(graded: Sequence[Graded], calibration: Calibration | None, *, turned: bool) -> Quality | None:
+    """The quality of the same verdicts at the threshold that was fixed; `turned` where they are by it already."""
     if calibration is None or not calibration.stands:
         return None
-    moved = 0.0 if threshold_of(gate.judge) == calibration.threshold else calibration.margin
+    moved = 0.0 if turned else calibration.margin
     return measure([replace(g, verdict=shifted(g.verdict, moved)) for g in graded])
 
 

@@ -56,10 +56,9 @@ class Gate:
         self._aside = ThreadPoolExecutor(1, "hoodwink-gate") if isinstance(judge, Staged) else None
 
     def turn_to(self, judge: Judge) -> None:
-        """Go on with a judge around the one asked so far; what that has used counts on."""
-        if isinstance(judge, Metered) and not isinstance(self.judge, Metered):
-            self._begun = judge.used()
-            judge.charge({self.judge.name: Usage(self.asked)})
+        """Go on with another judge, around the one asked so far or inside it; what has been used counts on."""
+        self._before = {name: Usage(*used) for name, used in (self.store.get("used") or {}).items()}
+        self._begun = judge.used() if isinstance(judge, Metered) else {}
         self.judge = judge
 
     def ruling(self, problem: Problem, response: str) -> Ruling:

@@ -17,7 +17,7 @@ from ..judges.judge import Judge
 from ..judges.opening import open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
-from .calibration import ACCEPTANCE, calibrate, check_acceptance, problems_beside, to_calibrate_on
+from .calibration import ACCEPTANCE, calibrate, check_acceptance, problems_beside, to_calibrate_on, turn
 from .campaign import Budget, Campaign, Progress
 from .constraints import Constraints
 from .gate import Gate
@@ -176,8 +176,7 @@ def _fill(
     gate = Gate(settings.judge, open_oracle(settings.corpus.oracle), store)
     fixed = None
     if settings.acceptance is not None:
-        fixed = calibrate(gate, settings.calibration, settings.acceptance)
-        gate.turn_to(fixed.judge(settings.judge))
+        fixed = turn(gate, settings.calibration, settings.acceptance)
         store.put("judge", {"name": gate.judge.name, "fingerprint": gate.judge.fingerprint})
     clean = checks.run(gate, settings.problems, calibration=fixed)
     store.put("checks", clean.to_json())
