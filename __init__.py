@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .fuzz.duel import duel
     from .fuzz.run import Run, attack, check, load_run
     from .fuzz.target import Target
+    from .fuzz.transfer import transfer
     from .judges.judge import Judge
     from .judges.opening import open_judge as judge
     from .judges.training import train
@@ -66,6 +67,7 @@ _LAZY = {
     "strategies": "strategies",
     "summarise": "reports.views:summarise",
     "train": "judges.training:train",
+    "transfer": "fuzz.transfer:transfer",
 }
 
 __all__ = [
@@ -104,6 +106,7 @@ __all__ = [
     "strategies",
     "summarise",
     "train",
+    "transfer",
 ]
 
 

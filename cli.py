@@ -23,6 +23,7 @@ from .commands.manual import ROOT, epilogue
 from .commands.options import ConfigFile
 from .commands.reading import list_names, report, show
 from .commands.training import collapse, duel, harden, train
+from .commands.transferring import transfer
 from .corpora.errors import HoodwinkError
 
 app = App(
@@ -57,7 +58,21 @@ def completion(shell: Annotated[about.Shell, Parameter(help="The shell that is t
     return about.completion(app, shell)
 
 
-for _command in (attack, report, show, export, compare, check, duel, collapse, train, harden, show_config, completion):
+for _command in (
+    attack,
+    report,
+    show,
+    export,
+    compare,
+    transfer,
+    check,
+    duel,
+    collapse,
+    train,
+    harden,
+    show_config,
+    completion,
+):
     _name = _command.__name__.replace("_", "-")
     app.command(_command, name=_name, help_epilogue=epilogue(_name))
 app.command(list_names, name="list", help_epilogue=epilogue("list"))

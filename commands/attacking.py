@@ -76,7 +76,7 @@ def attack(
     from ..reports.text import write
     from ..reports.views import report as write_report
 
-    judging = open_named(judge, opening)
+    judging = open_named(judge, opening, calibrating=True)
     settings: dict[str, Any] = {
         "attacks": names(attacks),
         "problems": problems,
@@ -88,6 +88,7 @@ def attack(
         "shrink_budget": shrink_budget,
         "constraints": constraints(limits),
         "proposer": proposer,
+        "acceptance": opening.acceptance(),
     }
     if ahead.asked():
         from ..fuzz.forecast import of_attack
@@ -127,32 +128,40 @@ def check(
     seed: Annotated[int, Parameter(group=PROBLEMS, help="Draws the problems.")] = 0,
     json: Annotated[
         bool,
-        Parameter(group=OUTPUT, negative=(), show_default=False, help="Print JSON (schema hoodwink.checks/1)."),
+        Parameter(group=OUTPUT, negative=(), show_default=False, help="Print JSON (schema hoodwink.checks/2)."),
     ] = False,
     config: ConfigFile = None,
 ) -> int:
     """Measure a judge on clean responses, and say whether an attack on it would mean anything.
 
-    It asks for right answers, wrong ones and near misses, some of them twice, and writes nothing. Each warning says
-    what it means for the results of an attack. Of a judge around another it also shows what that costs: the same rates
-    of the judge inside, on the same responses.
+    It asks for right answers, wrong ones and near misses, some of them again in other batches and orders, and writes
+    nothing. Beside the judge's own decision stands what it accepts from a threshold on that is fixed on other problems,
+    so that it accepts 95 % of right answers (--threshold 90% for another share). Each warning says what it means for
+    the results of an attack. Of a judge around another it also shows what that costs: the same rates of the judge
+    inside, on the same responses.
     """
+    from ..fuzz.calibration import ACCEPTANCE
     from ..fuzz.defence_cost import Layer, layers
     from ..fuzz.run import check as call
+    from ..reports.checking import checks_json, render_check
     from ..reports.defence_cost import render_layers
-    from ..reports.text import render_checks, render_kinds, write
+    from ..reports.text import write
 
-    judging = open_named(judge, opening)
+    judging = open_named(judge, opening, calibrating=True)
     inside: list[Layer] = []
     name, checks = call(
-        judging, corpus, problems=problems, seed=seed, after=lambda gate, drawn: inside.extend(layers(gate, drawn))
+        judging,
+        corpus,
+        problems=problems,
+        seed=seed,
+        acceptance=opening.acceptance() or ACCEPTANCE,
+        after=lambda gate, drawn: inside.extend(layers(gate, drawn)),
     )
     if json:
         more = {"layers": [layer.to_json() for layer in inside]} if inside else {}
-        print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json(), **more})
+        print_json({**checks_json(name, checks), **more})
     else:
-        write(output(), render_checks(name, checks))
-        write(output(), render_kinds(checks.quality))
+        write(output(), render_check(name, checks))
         if inside:
             write(output(), render_layers(inside))
     return 0

@@ -60,6 +60,7 @@ PAGES = {
             "hoodwink attack --attacks random,openers --problems 30 --out runs/first",
             "hoodwink attack --judge python:my_judges:grade --corpus file:problems.jsonl",
             "hoodwink attack --judge hf:ORG/MODEL --dry-run --measure",
+            "hoodwink attack --judge smollm2 --threshold 95%",
         ),
         (*RUN_FILES[:2], "RUN/finds.jsonl      a find a line", RUN_FILES[2]),
     ),
@@ -67,6 +68,7 @@ PAGES = {
         (
             "hoodwink check --judge python:my_judges:grade --corpus file:problems.jsonl",
             "hoodwink check --judge smollm2 --problems 10 --json",
+            "hoodwink check --judge smollm2 --threshold 90%",
         ),
     ),
     "duel": Page(
@@ -113,6 +115,13 @@ PAGES = {
             "hoodwink compare runs/before runs/after",
             "hoodwink compare runs/before runs/after --fail-on-regression --to runs/compare.html",
         ),
+    ),
+    "transfer": Page(
+        (
+            "hoodwink transfer runs/first --judge smollm2 --judge planted:echo",
+            "hoodwink transfer runs/first runs/second --threshold 95%",
+        ),
+        RUN_FILES,
     ),
     "list": Page(("hoodwink list judges", "hoodwink list attacks")),
     "show-config": Page(

@@ -94,7 +94,13 @@ AheadOptions = Annotated[Ahead, Parameter(name="*", group=FORECAST)]
 class Opening:
     """How the judge is opened; what is not given is its own."""
 
-    threshold: Annotated[float | None, Parameter(help="Score from which the judge accepts. [default: its own]")] = None
+    threshold: Annotated[
+        str | None,
+        Parameter(
+            help="Score from which the judge accepts, or the share of right answers that it is to accept, such as 95%, "
+            "for attack, check and transfer. [default: its own]"
+        ),
+    ] = None
     device: Annotated[
         str | None, Parameter(help="auto, cpu, cuda or mps, for judges that run here. [default: auto]")
     ] = None
@@ -104,6 +110,54 @@ class Opening:
     threads: Annotated[
         int | None, Parameter(help="Threads of the CPU, for judges that run here. [default: torch's own choice]")
     ] = None
+
+    def acceptance(self) -> float | None:
+        """The share of right answers that the judge is to accept; None where the threshold is a score or its own.
+
+        Raises:
+            UsageError: it is a percentage that no share can be.
+        """
+        return None if self.threshold is None else share_of(self.threshold)
+
+    def given(self) -> dict[str, Any]:
+        """What is said to the judge when it is opened.
+
+        Raises:
+            UsageError: the threshold is neither a score nor a percentage.
+        """
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.acceptance() is not None:
+            del said["threshold"]
+        elif self.threshold is not None:
+            said["threshold"] = _score(self.threshold)
+        return said
+
+
+def share_of(threshold: str) -> float | None:
+    """`95%` as a share of right answers; None of what has no percent sign.
+
+    Raises:
+        UsageError: it is no percentage above 0 and up to 100.
+    """
+    number = threshold.strip().removesuffix("%")
+    if number == threshold.strip():
+        return None
+    try:
+        share = float(number) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise UsageError(f"threshold {threshold!r:.40} is no share of right answers; write 95%, or a score like 0.7")
+    return share
+
+
+def _score(threshold: str) -> float:
+    try:
+        return float(threshold)
+    except ValueError as error:
+        raise UsageError(
+            f"threshold {threshold!r:.40} is neither a score nor a share; write a score like 0.7, or 95%"
+        ) from error
 
 
 NO_OPENING = Opening()
@@ -181,11 +235,17 @@ NO_RETRAINING = Retraining()
 RetrainingOptions = Annotated[Retraining, Parameter(name="*", group=TRAINING)]
 
 
-def open_named(spec: str, opening: Opening) -> Any:
-    """The judge of that name, with the options that were given."""
+def open_named(spec: str, opening: Opening, *, calibrating: bool = False) -> Any:
+    """The judge of that name, with the options that were given; `calibrating` commands fix a threshold themselves.
+
+    Raises:
+        UsageError: a share of right answers is given to a command that takes a score alone, or an option is wrong.
+    """
     from ..judges.opening import open_judge
 
-    return open_judge(spec, **{name: value for name, value in asdict(opening).items() if value is not None})
+    if not calibrating and opening.acceptance() is not None:
+        raise UsageError(f"threshold {opening.threshold} is for attack, check and transfer; give a score here")
+    return open_judge(spec, **opening.given())
 
 
 def constraints(limits: Limits) -> Any:

@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..corpora.records import NEAR, Candidate, Problem, Truth, Verdict
+from ..corpora.records import NEAR, Candidate, Problem, Trial, Truth, Verdict
+from ..judges.calibrated import shifted
 from ..judges.judge import threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure, share
+from . import steadiness
+from .calibration import FEW, Calibration
 from .gate import Ask, Gate
+from .statistics import wilson
+from .steadiness import Repeat, compared
 
 #: At most this many problems are looked at in full; more would say little more and cost as much as an attack.
 PROBLEMS = 40
@@ -35,7 +40,8 @@ class Condition(NamedTuple):
     means: str
 
 
-#: All of them, by id; the last is raised by the attacks (`reports.attack.summary`), the others by the check.
+#: All of them, by id; the last is raised by the attacks (`reports.attack.summary`), the others by the check, and
+#: `miscalibrated` by `hoodwink check` alone, since an attack goes by decisions.
 WARNINGS = {
     "weak-judge": Condition(
         "clean accuracy is under 0.9",
@@ -62,8 +68,34 @@ WARNINGS = {
         "unreadable verdicts count neither as accepted nor as rejected in the clean rates",
     ),
     "unsteady": Condition(
-        "any decision changes when a response is scored again alone",
+        "any decision changes when a response is scored again alone (in a check also in other batches and orders)",
         "scores depend on the batch or on chance; only finds that hold alone are counted",
+    ),
+    "inconsistent": Condition(
+        "more than 5 % of verdicts on clean responses are inconsistent: the two orders of a pair disagree",
+        "such verdicts are no acceptance: the judge goes by the place of an answer, and looks stricter than it is",
+    ),
+    "filtered": Condition(
+        "more than 5 % of right answers are refused by a filter before the judge sees them",
+        "the defence costs right answers, and no threshold brings them back",
+    ),
+    "miscalibrated": Condition(
+        "the expected calibration error of its scores is over 0.1",
+        "its scores are no probabilities: compare judges where they accept the same share of right answers, "
+        "not at the same score",
+    ),
+    "only-decides": Condition(
+        "a share of right answers to accept was asked for, and all its margins are +1 and -1",
+        "there is no threshold to fix; its own decision stands, whatever share of right answers that accepts",
+    ),
+    "few-right": Condition(
+        "the threshold was fixed on fewer than 40 right answers",
+        "the share of right answers that it accepts may be far from the share asked for: see its interval",
+    ),
+    "threshold-off": Condition(
+        "the 95 % intervals of the share of right answers accepted do not overlap between the problems that the "
+        "threshold was fixed on and those at hand",
+        "the problems differ, so that rates at this threshold belong to another acceptance than the one asked for",
     ),
     "unproved": Condition(
         "the oracle proves fewer than 80 % of the known wrong answers wrong",
@@ -92,6 +124,9 @@ class Checks:
         proved: share of known wrong responses that the oracle calls WRONG, so that a find on them would count.
         rejected_baseline: ids of the problems whose plain wrong answer is rejected: those that an ASR counts.
         flags: warnings.
+        calibration: how a threshold was fixed on other problems; None where no share of right answers was asked for.
+        calibrated: the same responses decided from that threshold on; `quality` itself where it is the judge's.
+        repeats: how verdicts changed when asked for again: alone, and in a check in other batches and orders.
     """
 
     threshold: float
@@ -101,6 +136,9 @@ class Checks:
     proved: float | None
     rejected_baseline: tuple[str, ...]
     flags: tuple[Flag, ...] = ()
+    calibration: Calibration | None = None
+    calibrated: Quality | None = None
+    repeats: tuple[Repeat, ...] = ()
 
     @property
     def acclaim(self) -> float:
@@ -113,49 +151,94 @@ class Checks:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Checks:
-        """Rebuild what `to_json` wrote."""
+        """Rebuild what `to_json` wrote, in this version or an older one."""
+        calibration, calibrated = data.get("calibration"), data.get("calibrated")
         parts = {
             "quality": Quality.from_json(data["quality"]),
             "rejected_baseline": tuple(data["rejected_baseline"]),
             "flags": tuple(Flag(**f) for f in data["flags"]),
+            "calibration": None if calibration is None else Calibration.from_json(calibration),
+            "calibrated": None if calibrated is None else Quality.from_json(calibrated),
+            "repeats": tuple(Repeat(**each) for each in data.get("repeats", ())),
         }
         return cls(**{**data, **parts})
 
 
-def run(gate: Gate, problems: Sequence[Problem]) -> Checks:
-    """Score the known responses of up to `PROBLEMS` problems, and the plain wrong answer of every one."""
+def run(
+    gate: Gate, problems: Sequence[Problem], *, calibration: Calibration | None = None, full: bool = False
+) -> Checks:
+    """Score the known responses of up to `PROBLEMS` problems, and the plain wrong answer of every one.
+
+    `calibration` says how a threshold was fixed: before an attack the gate's judge goes by it already. A `full` check
+    is of a judge that goes by its own; it asks about some responses again in other batches and orders
+    (`fuzz.steadiness`), and looks at scores as probabilities.
+    """
     known = [(p, r, right) for p in problems[:PROBLEMS] for r, right in known_responses(p)]
     known += [(p, p.wrong[0], False) for p in problems[PROBLEMS:]]
     asks = [Ask(p, Candidate(r.text, "check", r.kind)) for p, r, _ in known]
     trials = [a.trial for a in gate.consider(asks)]
-    places = [int(i) for i in np.linspace(0, len(asks) - 1, min(AGAIN, len(asks)))]
-    alone = gate.consider([Ask(asks[i].problem, asks[i].candidate, repeat=1) for i in places])
-    pairs = [(trials[i].verdict, a.trial.verdict) for i, a in zip(places, alone, strict=True)]
+    alone = _alone(gate, asks, trials)
+    repeats = [alone, *(_other_company(gate, trials) if full else ())]
     graded = [Graded(p, r, right, t.verdict) for (p, r, right), t in zip(known, trials, strict=True)]
     rejected = {
         g.problem.id for g in graded if g.response is g.problem.wrong[0] and g.verdict.parsed and not g.verdict.accepted
     }
-    full = graded[: sum(len(known_responses(p)) for p in problems[:PROBLEMS])]
+    looked_at = graded[: sum(len(known_responses(p)) for p in problems[:PROBLEMS])]
     checks = Checks(
         threshold=threshold_of(gate.judge),
-        quality=measure(full),
-        flipped=share([a.accepted != b.accepted for a, b in pairs]) or 0.0,
-        drift=max((abs(a.margin - b.margin) for a, b in pairs), default=0.0),
+        quality=measure(looked_at),
+        flipped=alone.flipped,
+        drift=alone.drift,
         proved=share([t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True) if not right]),
         rejected_baseline=tuple(p.id for p in problems if p.id in rejected),
+        calibration=calibration,
+        calibrated=_decided_anew(looked_at, calibration, turned=not full),
+        repeats=tuple(repeats),
     )
     contradicted = sum(right and t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True))
-    return replace(checks, flags=tuple(_flags(checks, graded, contradicted)))
+    return replace(checks, flags=tuple(_flags(checks, graded, contradicted, full=full)))
 
 
-def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[Flag]:
+def _alone(gate: Gate, asks: Sequence[Ask], trials: Sequence[Trial]) -> Repeat:
+    """Some responses, each again in a batch of one."""
+    places = [int(i) for i in np.linspace(0, len(asks) - 1, min(AGAIN, len(asks)))]
+    again = gate.consider([Ask(asks[i].problem, asks[i].candidate, repeat=1) for i in places])
+    return compared("alone", [trials[i].verdict for i in places], [a.trial.verdict for a in again])
+
+
+def _other_company(gate: Gate, trials: Sequence[Trial]) -> list[Repeat]:
+    """Some responses again, in other batches and orders."""
+    count = min(steadiness.RESPONSES, len(trials))
+    some = [trials[int(i)] for i in np.linspace(0, len(trials) - 1, count)]
+    return steadiness.repeat(gate.judge, [t.item for t in some], [t.verdict for t in some])
+
+
+def _decided_anew(graded: Sequence[Graded], calibration: Calibration | None, *, turned: bool) -> Quality | None:
+    """The quality of the same verdicts at the threshold that was fixed; `turned` where they are by it already."""
+    if calibration is None or not calibration.stands:
+        return None
+    moved = 0.0 if turned else calibration.margin
+    return measure([replace(g, verdict=shifted(g.verdict, moved)) for g in graded])
+
+
+def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int, *, full: bool) -> list[Flag]:
     """The warnings that a check raises: what was seen, by id; `WARNINGS` says when each is raised."""
-    q = checks.quality
+    seen = [
+        *_of_quality(checks.quality, graded),
+        *_of_baseline(checks, graded, contradicted),
+        *_of_verdicts(checks, graded, full=full),
+        *_of_calibration(checks),
+    ]
+    return [Flag(id, what, WARNINGS[id].means) for raised, id, what in seen if raised]
+
+
+#: Whether a warning is raised, its id, and what was seen.
+Seen = tuple[bool, str, str]
+
+
+def _of_quality(q: Quality, graded: Sequence[Graded]) -> list[Seen]:
     near = share([g.verdict.accepted for g in graded if g.response.kind in NEAR and g.verdict.parsed]) or 0.0
-    problems = len({g.problem.id for g in graded})
-    excluded = problems - len(checks.rejected_baseline)
-    plain = [g.verdict for g in graded if g.response is g.problem.wrong[0]]
-    seen: list[tuple[bool, str, str]] = [
+    return [
         (
             q.clean_accuracy is not None and q.clean_accuracy < 0.9,
             "weak-judge",
@@ -168,16 +251,18 @@ def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[
             f"only {q.right_accepted or 0:.0%} of right answers are accepted",
         ),
         (near > 0.3, "near-misses", f"{near:.0%} of answers a digit or a sign off are accepted"),
+    ]
+
+
+def _of_baseline(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[Seen]:
+    problems = len({g.problem.id for g in graded})
+    excluded = problems - len(checks.rejected_baseline)
+    plain = [g.verdict for g in graded if g.response is g.problem.wrong[0]]
+    return [
         (
             excluded > 0,
             "baseline-accepted",
             f"the plain wrong answer of {excluded} of {problems} problems is {_how_excluded(plain)} unattacked",
-        ),
-        (q.parsed < 0.98, "unparsed", f"{1 - q.parsed:.1%} of verdicts could not be read"),
-        (
-            checks.flipped > 0,
-            "unsteady",
-            f"{checks.flipped:.0%} of decisions changed when a response was scored again alone",
         ),
         (
             checks.proved is not None and checks.proved < 0.8,
@@ -186,7 +271,46 @@ def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int) -> list[
         ),
         (contradicted > 0, "bad-reference", f"{contradicted} responses given as right are WRONG by the oracle"),
     ]
-    return [Flag(id, what, WARNINGS[id].means) for raised, id, what in seen if raised]
+
+
+def _of_verdicts(checks: Checks, graded: Sequence[Graded], *, full: bool) -> list[Seen]:
+    q = checks.quality
+    worst = max(checks.repeats, key=lambda each: each.flipped)
+    inconsistent, _ = q.outcomes.get("inconsistent", (0.0, 0))
+    filtered = share([g.verdict.outcome == "filtered" for g in graded if g.right]) or 0.0
+    return [
+        (q.parsed < 0.98, "unparsed", f"{1 - q.parsed:.1%} of verdicts could not be read"),
+        (
+            worst.flipped > 0,
+            "unsteady",
+            f"{worst.flipped:.0%} of decisions changed when a response was scored again {worst.way}",
+        ),
+        (inconsistent > 0.05, "inconsistent", f"{inconsistent:.0%} of verdicts on clean responses are inconsistent"),
+        (filtered > 0.05, "filtered", f"{filtered:.0%} of right answers are refused by a filter"),
+        (
+            full and q.ece is not None and q.ece > 0.1,
+            "miscalibrated",
+            f"the expected calibration error of its scores is {q.ece or 0:.3f}",
+        ),
+    ]
+
+
+def _of_calibration(checks: Checks) -> list[Seen]:
+    fixed, here = checks.calibration, checks.calibrated
+    if fixed is None:
+        return []
+    there = fixed.interval
+    share_here = None if here is None else here.right_accepted
+    found = [
+        (fixed.decides, "only-decides", f"all margins of {fixed.answers} right answers are +1 or -1"),
+        (not fixed.decides and fixed.answers < FEW, "few-right", f"it was fixed on {fixed.answers} right answers"),
+    ]
+    if here is None or share_here is None or there is None:
+        return found
+    seen = wilson(round(share_here * here.right_items), here.right_items) or (0.0, 1.0)
+    off = seen[1] < there[0] or seen[0] > there[1]
+    said = f"it accepts {fixed.accepted / fixed.answers:.0%} of right answers there and {share_here:.0%} of those here"
+    return [*found, (off, "threshold-off", said)]
 
 
 def _how_excluded(plain: Sequence[Verdict]) -> str:

@@ -58,6 +58,7 @@ def of_attack(settings: Settings) -> Forecast:
     seeds, budget = len(settings.seeds), settings.budget
     searches = len(settings.problems) * len(settings.attacks) * seeds
     parts = [
+        *_calibration(settings),
         _checks([settings.problems]),
         _searches("searches", len(settings.problems), settings.attacks, seeds, budget.search),
         *_shrinking(searches * FINDS[settings.goal], budget.shrink),
@@ -138,6 +139,13 @@ def measure(judge: Judge, problems: Sequence[Problem]) -> float:
 
 def _forecast(parts: Sequence[Part], notes: Sequence[str] = ()) -> Forecast:
     return Forecast(tuple(part for part in parts if part.verdicts), (ALONE, *notes))
+
+
+def _calibration(settings: Settings) -> list[Part]:
+    """Right answers to other problems, on which a threshold is fixed."""
+    answers = sum(len(p.right) for p in settings.calibration)
+    made_of = f"{answers} right answers to {many(len(settings.calibration), 'other problem')}"
+    return [Part("fixing the threshold", answers, made_of)] if answers else []
 
 
 def _checks(attacked: Sequence[Sequence[Problem]]) -> Part:

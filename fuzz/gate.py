@@ -55,6 +55,12 @@ class Gate:
         self._begun = judge.used() if isinstance(judge, Metered) else {}
         self._aside = ThreadPoolExecutor(1, "hoodwink-gate") if isinstance(judge, Staged) else None
 
+    def turn_to(self, judge: Judge) -> None:
+        """Go on with another judge, around the one asked so far or inside it; what has been used counts on."""
+        self._before = {name: Usage(*used) for name, used in (self.store.get("used") or {}).items()}
+        self._begun = judge.used() if isinstance(judge, Metered) else {}
+        self.judge = judge
+
     def ruling(self, problem: Problem, response: str) -> Ruling:
         """The oracle's word on a response."""
         return self.oracle.rule(problem, response)
@@ -143,7 +149,8 @@ class Gate:
         if isinstance(self.judge, Metered):
             nothing = Usage()
             now = {name: used.since(self._begun.get(name, nothing)) for name, used in self.judge.used().items()}
-            self.store.put("used", {name: used.plus(self._before.get(name, nothing)) for name, used in now.items()})
+            total = {name: used.plus(self._before.get(name, nothing)) for name, used in now.items()}
+            self.store.put("used", {**self._before, **total})
 
     def _rule(self, keys: Iterable[bytes], items: dict[bytes, Item], truths: dict[bytes, Truth]) -> None:
         truth = self.oracle.truth

@@ -17,6 +17,7 @@ from ..judges.judge import Judge
 from ..judges.opening import open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
+from .calibration import ACCEPTANCE, calibrate, check_acceptance, problems_beside, to_calibrate_on, turn
 from .campaign import Budget, Campaign, Progress
 from .constraints import Constraints
 from .gate import Gate
@@ -79,6 +80,7 @@ def attack(
     shrink_budget: int = 400,
     constraints: Constraints | None = None,
     proposer: str | Proposer | None = None,
+    acceptance: float | None = None,
     out: str | Path | None = None,
     on_checks: Callable[[checks.Checks], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -89,7 +91,8 @@ def attack(
     folder is `runs/NAME`, with a name that follows from the settings. `problems` is how many are drawn (by default
     `PROBLEMS`, or all of a smaller corpus), or which; `split` is the corpus's own default. With a `shrink_budget` of 0
     finds are left as they are. `proposer` names the language model that fluent attacks ask, by
-    default the judge's own.
+    default the judge's own. With an `acceptance` (0.95, say) the judge is attacked not by its own decision but from the
+    margin on from which it accepts that share of right answers to problems that are not attacked (`fuzz.calibration`).
 
     Raises:
         UsageError: a setting is wrong, or the folder cannot be used.
@@ -108,6 +111,7 @@ def attack(
         shrink_budget=shrink_budget,
         constraints=constraints,
         proposer=proposer,
+        acceptance=acceptance,
     )
     sight = settings.sight()
     identity = settings.identity()
@@ -131,6 +135,7 @@ def resolve(
     shrink_budget: int,
     constraints: Constraints | None,
     proposer: str | Proposer | None,
+    acceptance: float | None = None,
 ) -> Settings:
     """The settings of an attack, with every name resolved and every number checked; nothing is asked or written.
 
@@ -139,6 +144,7 @@ def resolve(
     """
     check_numbers(seed=seed, shrink_budget=shrink_budget)
     check_counts(budget=budget, seeds=seeds)
+    check_acceptance(acceptance)
     source, part, chosen = drawn(corpus, problems, split, seed, default=PROBLEMS)
     portfolio = distinct([open_attack(a) for a in attacks])
     return Settings(
@@ -153,6 +159,8 @@ def resolve(
         goal=known_goal(goal),
         constraints=constraints or Constraints(),
         proposer=proposer,
+        acceptance=acceptance,
+        calibration=() if acceptance is None else tuple(to_calibrate_on(source, part, chosen)),
     )
 
 
@@ -166,7 +174,11 @@ def _fill(
     """Check the judge, run the campaign, write the finds; all of it lands in the store."""
     store.rewind(settings.problems)
     gate = Gate(settings.judge, open_oracle(settings.corpus.oracle), store)
-    clean = checks.run(gate, settings.problems)
+    fixed = None
+    if settings.acceptance is not None:
+        fixed = turn(gate, settings.calibration, settings.acceptance)
+        store.put("judge", {"name": gate.judge.name, "fingerprint": gate.judge.fingerprint})
+    clean = checks.run(gate, settings.problems, calibration=fixed)
     store.put("checks", clean.to_json())
     on_checks(clean)
     objective = Objective(settings.goal, clean.acclaim)
@@ -196,24 +208,39 @@ def check(
     *,
     problems: int | None = None,
     seed: int = 0,
+    acceptance: float | None = ACCEPTANCE,
     after: Callable[[Gate, Sequence[Problem]], None] = lambda gate, problems: None,
 ) -> tuple[str, checks.Checks]:
     """A judge's name and how it does on clean responses; nothing is written.
 
-    `after` is given the gate and the problems when the judge has been asked, and may ask more.
+    Besides by its own decision it is measured from the margin on from which it accepts a share `acceptance` of right
+    answers to other problems, where the corpus has any; None leaves that out. `after` is given the gate and the
+    problems when the judge has been asked, and may ask more.
 
     Raises:
         UsageError: a setting is wrong.
         JudgeError: the judge failed.
     """
     check_numbers(seed=seed)
-    source, _, chosen = drawn(corpus, problems, None, seed, default=checks.PROBLEMS)
+    check_acceptance(acceptance)
+    source, part, chosen = drawn(corpus, problems, None, seed, default=checks.PROBLEMS)
     judging = open_judge(judge)
+    others = problems_beside(source, part, chosen) if acceptance is not None else []
     with Store.in_memory() as store:
         gate = Gate(judging, open_oracle(source.oracle), store)
-        found = checks.run(gate, chosen)
+        fixed = calibrate(gate, others, acceptance) if acceptance is not None and others else None
+        found = checks.run(gate, chosen, calibration=fixed, full=True)
         after(gate, chosen)
         return judging.name, found
+
+
+def attacked(store: Store) -> dict[str, str]:
+    """Name and fingerprint of the judge that a run attacked: another one than it was given, where it fixed a threshold.
+
+    Under this fingerprint the store has its verdicts. Runs of older versions fixed none.
+    """
+    identity = store.config["identity"]
+    return store.get("judge") or {"name": identity["judge"], "fingerprint": identity["fingerprint"]}
 
 
 def items_of(run: Run) -> list[Item]:

@@ -45,6 +45,8 @@ class Settings:
     goal: Goal
     constraints: Constraints
     proposer: str | Proposer | None
+    acceptance: float | None = None
+    calibration: tuple[Problem, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """The same in plain values: what a folder must agree on for a run to go on in it."""
@@ -68,6 +70,8 @@ class Settings:
             "goal": self.goal,
             "constraints": self.constraints.to_json(),
             "proposer": self.proposer if isinstance(self.proposer, str | None) else self.proposer.name,
+            "acceptance": self.acceptance,
+            "calibration": digest_of_problems(self.calibration),
         }
 
     def sight(self) -> Sight:

@@ -39,6 +39,7 @@ _WITH_ARGUMENT = ("hf", "reward", "python", "planted", "ensemble")
 
 #: Judges around one judge: `NAME:JUDGE?options`. What makes them takes the judge and keyword options.
 AROUND_ONE: dict[str, str] = {
+    "calibrated": "hoodwink.judges.calibrated:calibrated",
     "pairwise": "hoodwink.judges.pairwise:pairwise",
     "process": "hoodwink.judges.process:process",
     "perplexity": "hoodwink.judges.defences.perplexity:Perplexity",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..corpora.errors import UsageError
+from .calibrated import Calibrated
 from .engine import Engine, bucket
 from .judge import Judge
 from .opening import open_judge
@@ -229,7 +230,9 @@ def _is_text(text: str) -> bool:
 
 
 def proposer_of(judge: Judge) -> Proposer | None:
-    """A judge's own language model as a proposer; None where it has none."""
+    """A judge's own language model as a proposer, whatever its threshold; None where it has none."""
+    while isinstance(judge, Calibrated):
+        judge = judge.judges[0]
     if isinstance(judge, PromptedJudge | RatingJudge):
         return Proposer(judge.model, judge.tokenizer, name=judge.name)
     return None

@@ -64,14 +64,21 @@ def train_process(
     """
     recipe, folder = recipe or Recipe(), writable(out)
     source, problems, held_out = _problems(corpus, recipe)
-    base = smollm2(prompt="step", device=device, dtype=dtype)
+    base = _of_steps(None, device, dtype)
     examples = process_examples(problems, np.random.default_rng([recipe.seed, 0]))
     training = fit(base, examples, recipe, folder, progress=progress)
-    judge = smollm2(adapter=str(folder), prompt="step", device=device, dtype=dtype)
+    judge = _of_steps(str(folder), device, dtype)
     whole, unfinished = evaluate(judge, held_out), evaluate_partials(judge, held_out)
     card = Card("process", base.origin.weights, source.name, training, whole, machine(), unfinished)
     write_card(card, folder)
     return card
+
+
+def _of_steps(adapter: str | None, device: str, dtype: str) -> PromptedJudge:
+    """SmolLM2 asked whether what it is shown is right so far."""
+    judge = smollm2(adapter=adapter, prompt="step", device=device, dtype=dtype)
+    assert isinstance(judge, PromptedJudge)  # the prompt asks for no rating
+    return judge
 
 
 def harden(

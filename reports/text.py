@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from ..corpora.words import many
+from ..fuzz.calibration import Calibration
 from ..fuzz.checks import Checks, Flag
-from ..judges.quality import Quality
+from ..fuzz.statistics import wilson
 from .escape import visible
 
 #: Finds printed by `hoodwink show`; all of them are in finds.jsonl and in the report.
@@ -52,23 +53,42 @@ def render_checks(name: str, checks: Checks) -> RenderableType:
             f"{percent(quality.wrong_accepted, 1)}, threshold {checks.threshold:g}"
         )
     ]
+    if (fixed := checks.calibration) is not None:
+        lines.append(Text(f"  {fixed_how(fixed, checks)}"))
     return Group(*lines, *map(warning, checks.flags))
+
+
+def fixed_how(fixed: Calibration, checks: Checks) -> str:
+    """How a threshold was fixed, and what it accepts of right answers to the problems at hand, in a sentence."""
+    asked = f"{100 * fixed.acceptance:g} %"
+    if fixed.decides:
+        return (
+            f"It only decides, so that no threshold can be fixed at {asked} of right answers: its own decision stands."
+        )
+    if not fixed.answers:
+        return f"No right answer was judged: no threshold could be fixed at {asked}, and its own decision stands."
+    there = f"{asked} of {fixed.answers} right answers to {many(fixed.problems, 'other problem')}"
+    got = fixed.accepted / fixed.answers
+    if abs(got - fixed.acceptance) > 0.5 / fixed.answers:
+        there += f" (in fact {percent(got, 1)})"
+    left = [f"{count} {what}" for count, what in ((fixed.unread, "unread"), (fixed.apart, "refused apart")) if count]
+    there += f", {' and '.join(left)} not counted" if left else ""
+    said = f"Threshold {fixed.threshold:.4g} (margin {fixed.margin:.4g}) was fixed to accept {there}"
+    here = checks.calibrated
+    if here is None or here.right_accepted is None:
+        return f"{said}."
+    bounds = interval(rate_ci(here.right_accepted, here.right_items))
+    return f"{said}; of right answers here it accepts {percent(here.right_accepted, 1)} ({bounds})."
+
+
+def rate_ci(rate: float | None, total: int) -> tuple[float, float] | None:
+    """95 % Wilson interval of a share of so many; None where nothing was measured."""
+    return None if rate is None else wilson(round(rate * total), total)
 
 
 def warning(flag: Flag) -> Text:
     """A flag as a line: its id, what was seen, and what that means."""
     return Text(f"  warning {flag.id}: {flag.seen}; {flag.means}", style="yellow")
-
-
-def render_kinds(quality: Quality) -> Table:
-    """Acceptance by kind of response and accuracy by family."""
-    table = Table("responses", "accepted", "n", title="Acceptance by kind of response", title_justify="left")
-    for kind, (rate, count) in quality.by_kind.items():
-        table.add_row(Text(visible(kind)), percent(rate, 1), str(count))
-    table.add_section()
-    for family, (rate, count) in quality.by_family.items():
-        table.add_row(Text(f"accuracy on {visible(family)}"), percent(rate, 1), str(count))
-    return table
 
 
 def write(console: Console, what: RenderableType) -> None:

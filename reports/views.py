@@ -37,6 +37,11 @@ VIEWS = {
         "hoodwink.reports.collapse.summary:render",
         "hoodwink.reports.collapse.page:render",
     ),
+    "transfer": (
+        "hoodwink.reports.transfer.summary:summarise",
+        "hoodwink.reports.transfer.text:render",
+        "hoodwink.reports.transfer.page:render",
+    ),
 }
 
 

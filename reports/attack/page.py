@@ -12,11 +12,13 @@ from ...judges.opening import NAMED
 from ..made import SIDECAR, Page
 from ..page import page
 from ..reproduce import constraint_words, has_names, option_words
+from ..text import fixed_how
 from . import figures
 from .answers import answers
 from .gallery import hang
 from .summary import RunSummary
 from .text import apart
+from .unattacked import unattacked
 
 #: Rows of a table of families, and of one of texts; examples shown of a failure mode.
 FAMILIES, TEXTS, EXAMPLES = 40, 12, 3
@@ -33,6 +35,8 @@ def render(summary: RunSummary) -> Page:
         title=f"attack on {summary.settings['judge']}",
         run=summary,
         answers=answers(summary),
+        unattacked=unattacked(summary),
+        fixed=None if summary.checks.calibration is None else fixed_how(summary.checks.calibration, summary.checks),
         rates=figures.rates(summary),
         curves=figures.curves(summary),
         scores=figures.scores(summary),
@@ -107,6 +111,8 @@ def command(summary: RunSummary) -> str | None:
     words += constraint_words(settings["constraints"])
     if settings["proposer"] is not None:
         words += ["--proposer", settings["proposer"]]
-    if summary.checks.threshold != 0.5:
+    if settings.get("acceptance") is not None:
+        words += ["--threshold", f"{100 * settings['acceptance']:g}%"]
+    elif summary.checks.threshold != 0.5 and settings["judge"].partition(":")[0] != "calibrated":
         words += ["--threshold", str(summary.checks.threshold)]
     return shlex.join(words)

@@ -13,7 +13,7 @@ from ...corpora.records import Problem
 from ...fuzz.archive import Diversity, Specimen, diversity
 from ...fuzz.checks import WARNINGS, Checks, Flag
 from ...fuzz.kinds import KINDS
-from ...fuzz.run import Run, read_finds
+from ...fuzz.run import Run, attacked, read_finds
 from ...fuzz.statistics import median_queries, rate_interval, success_band, success_curve, wilson
 from ...fuzz.store import Store, verdict_key
 from ..reading import reading
@@ -109,7 +109,8 @@ class RunSummary:
     Attributes:
         folder: where it is, as the user wrote it.
         complete: whether all searches have ended.
-        settings: what was asked for: the identity in `config.json`.
+        settings: what was asked for: the identity in `config.json`, with the fingerprint of the judge that was attacked
+            (another one than that of the judge given where a threshold was fixed).
         versions: of what a result may depend on.
         checks: the judge on clean responses, and the warnings.
         baseline: what the judge says of plain wrong answers unattacked.
@@ -160,6 +161,7 @@ class RunSummary:
             "judge": {**judge, **checks},
             "settings": self.settings,
             "versions": self.versions,
+            "baseline": self.baseline._asdict(),
             "attacks": [_attack_json(a) for a in self.attacks],
             "strings": [
                 {"text": s.text, "tried": s.tried, "fooled": s.fooled, "rate": s.rate, "rate_ci": s.interval}
@@ -196,7 +198,7 @@ def _summarise(run: Run, store: Store) -> RunSummary:
     if data is None:
         raise UsageError(f"run {run.folder} stopped before its first result; run the same attack again to go on")
     checks = Checks.from_json(data)
-    settings = config["identity"]
+    settings = {**config["identity"], "fingerprint": attacked(store)["fingerprint"]}
     finds = tuple(read_finds(store))
     problems = store.problems()
     return RunSummary(

@@ -16,6 +16,7 @@ from ..escape import quoted, visible
 from ..text import SHOWN, interval, percent, render_checks, warning
 from .answers import answers
 from .summary import AttackSummary, RunSummary
+from .unattacked import unattacked
 
 
 def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableType:
@@ -25,7 +26,7 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
         parts += [render_checks(summary.settings["judge"], summary.checks), Text("")]
     if summary.attacks:
         parts += [*(Text(f"{a.question} {a.text} {a.command}".rstrip()) for a in answers(summary)), Text("")]
-    parts.append(_attacks(summary))
+    parts += [_attacks(summary), Text(unattacked(summary))]
     parts += [Text(apart(attack)) for attack in summary.attacks if attack.outcomes]
     parts += [warning(flag) for flag in summary.flags if flag not in summary.checks.flags]
     worst = [s for s in summary.strings if s.fooled][:SHOWN]

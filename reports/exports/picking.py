@@ -12,7 +12,7 @@ from ...corpora.names import nearest
 from ...corpora.records import Problem, SplitChoice
 from ...fuzz.kinds import KINDS
 from ...fuzz.rounds import EVAL, HELD_OUT, TRAIN, folder_of
-from ...fuzz.run import Run, read_finds
+from ...fuzz.run import Run, attacked, read_finds
 from ...fuzz.store import Store, verdict_key
 from ...judges.opening import NAMED, with_option
 from ..reading import reading
@@ -165,7 +165,7 @@ def _duel(folder: Path) -> Iterator[Case]:
 
 def _attack(run: Run, number: int | None = None, part: str | None = None) -> Iterator[Case]:
     with run.store() as store:
-        fingerprint = store.config["identity"]["fingerprint"]
+        fingerprint = attacked(store)["fingerprint"]
         problems = {p.id: p for p in store.problems()}
         finds = read_finds(store)
         right = {p: _right(store, fingerprint, problems[p]) for p in {find["problem"] for find in finds}}
@@ -180,12 +180,16 @@ def _name(folder: Path) -> str | None:
     it has the same again.
     """
     with Run(folder).store() as store:
-        name: str = store.config["identity"]["judge"]
+        name = attacked(store)["name"]
         threshold: float = store.get("checks")["threshold"]
     kind = name.split(":")[0]
     if kind not in NAMED:
         return None
-    return name if threshold == 0.5 or kind in ("python", "planted") else with_option(name, "threshold", threshold)
+    return (
+        name
+        if threshold == 0.5 or kind in ("python", "planted", "calibrated")
+        else with_option(name, "threshold", threshold)
+    )
 
 
 def _right(store: Store, judge: str, problem: Problem) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ def test_json_of_a_run(call: Call, finished: Path) -> None:
         "judge",
         "settings",
         "versions",
+        "baseline",
         "attacks",
         "strings",
         "finds",
@@ -106,7 +107,8 @@ def test_check(call: Call, tmp_path: Path) -> None:
     result = call("check", "--judge", "planted:echo", "--problems", "4")
     assert (result.code, result.err) == (0, "")
     assert "Judge planted:echo on " in result.out
-    assert "clean accuracy 100.0%, AUROC 1.000" in result.out
+    for line in ("its own threshold, 0.5", "95 % of right answers, 0.9975", "AUROC 1.000", "in batches of 3", "ECE 0."):
+        assert line in result.out
     assert list(tmp_path.iterdir()) == []
 
 
@@ -115,8 +117,12 @@ def test_json_of_a_check(call: Call) -> None:
     data = json.loads(result.out)
     assert list(data) == [
         "schema", "judge", "threshold", "quality", "flipped", "drift", "proved", "rejected_baseline", "flags",
+        "calibration", "calibrated", "repeats",
     ]  # fmt: skip
-    assert (data["schema"], data["judge"], data["threshold"]) == ("hoodwink.checks/1", "planted:echo", 0.5)
+    assert data["calibration"]["acceptance"] == 0.95
+    assert (data["calibration"]["answers"], data["calibration"]["accepted"]) == (200, 200)
+    assert len(data["calibrated"]["right_accepted_ci"]) == 2
+    assert (data["schema"], data["judge"], data["threshold"]) == ("hoodwink.checks/2", "planted:echo", 0.5)
     assert data["quality"]["clean_accuracy"] == 1.0
     assert len(data["rejected_baseline"]) == 4
 

@@ -31,6 +31,7 @@ BAD = {
     "--out": ["file/run"],
     "--to": ["no/such/page.html"],
     "--start": ["nowhere"],
+    "--threshold": ["x", "nan", "-1", "", "0%", "101%", "many%", "%"],
     "--config": ["none.toml", "file"],
 }
 

@@ -271,7 +271,8 @@ def test_other_scales_and_prompts_are_other_judges(rater):
         ),
         (
             "smollm2:prompt=none.jinja:scale=1-5",
-            "prompt 'none.jinja': 'none_such' is undefined; it may use question, reference, solution and response, low and high",
+            "prompt 'none.jinja': 'none_such' is undefined; it may use question, reference, solution and response, "
+            "low and high",
         ),
     ],
 )

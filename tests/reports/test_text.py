@@ -11,10 +11,11 @@ from hoodwink import Run
 from hoodwink.fuzz.campaign import Progress
 from hoodwink.reports.attack.summary import summarise
 from hoodwink.reports.attack.text import render_summary, varied
+from hoodwink.reports.checking import render_check
 from hoodwink.reports.escape import quoted, visible
 from hoodwink.reports.names import list_names, render_names
 from hoodwink.reports.progress import AttackProgress, TrainProgress
-from hoodwink.reports.text import SHOWN, interval, percent, render_checks, render_kinds, write
+from hoodwink.reports.text import SHOWN, interval, percent, render_checks, write
 from rich.console import Console
 
 
@@ -111,7 +112,7 @@ def test_hostile_text_reaches_no_terminal(hostile_run: Run) -> None:
     attacks = (replace(summary.attacks[0], name=name, failed=(name,)), *summary.attacks[1:])
     finds = tuple({**find, "attack": name} for find in summary.finds[::-1])
     hostile = replace(summary, attacks=attacks, finds=finds, settings={**summary.settings, "judge": name})
-    parts = [render_summary(hostile), render_kinds(summary.checks.quality), render_checks(name, summary.checks)]
+    parts = [render_summary(hostile), render_check(name, summary.checks), render_checks(name, summary.checks)]
     for shift in range(0, len(finds), SHOWN):
         parts.append(render_summary(replace(hostile, finds=finds[shift:])))
     for width in (60, 200):
