@@ -190,6 +190,20 @@ def test_a_prompt_of_ones_own(classifier, items, tmp_path):
         open_judge(pipe, prompt="none.jinja")
 
 
+def test_a_generator_that_is_asked_for_a_rating(generator, items, monkeypatch):
+    written = iter(["7", "7/10", "Rating: 10", "11", "I say 7 of 10", ""])
+    pipe = generator()
+    said = lambda self, texts, **_: [[{"generated_text": next(written)}] for _ in texts]  # noqa: E731
+    monkeypatch.setattr(type(pipe), "__call__", said)
+    judge = open_judge(pipe, prompt="grade")
+    assert "Reply with a number from 1 (not at all) to 10 (fully)" in judge.prompt(items[0])
+    verdicts = ask(judge, items[:6])
+    assert [v.parsed for v in verdicts] == [True] * 3 + [False] * 3
+    assert [v.score for v in verdicts[:3]] == pytest.approx([6 / 9, 6 / 9, 1.0])
+    assert verdicts[0].margin == pytest.approx(math.log(2))
+    assert open_judge(generator(), scale="1-5").fingerprint != judge.fingerprint
+
+
 def test_what_is_too_long_is_not_cut(classifier, generator, items):
     long = Item(items[0].problem, "x" * 2000)
     for judge, limit in ((open_judge(classifier("no", "yes")), 512), (open_judge(generator()), 1023)):
@@ -324,6 +338,12 @@ def test_options_that_do_not_belong(classifier, generator, model, tokenizer):
             "in_flight=4 has no meaning for a pipeline, which is asked in batches",
         ),
         (classifier("no", "yes"), {"threshold": 1.0}, "threshold 1.0 is not between 0 and 1"),
+        (
+            classifier("no", "yes"),
+            {"scale": "1-5"},
+            "scale='1-5' is for what a model writes",
+        ),
+        (lambda response: 1, {"scale": "1-5"}, "scale='1-5' has no meaning for a function; it is for transformers"),
         (lambda response: 1, {"accept": "yes"}, "accept='yes' has no meaning for a function; it is for transformers"),
         (lambda response: 1, {"prompt": "match"}, "prompt='match' has no meaning for a function"),
         (

@@ -16,6 +16,8 @@ from hoodwink.judges import embedded
 from hoodwink.judges.embedded import WHEEL, cache_folder, dequantised, load_embedded, wheel_file
 from hoodwink.judges.judge import ask
 from hoodwink.judges.opening import open_judge
+from hoodwink.judges.prompts import load_prompt
+from hoodwink.judges.rating import RatingJudge
 
 needs_wheel = pytest.mark.skipif(wheel_file() is None, reason=f"needs the wheel {WHEEL}")
 
@@ -49,6 +51,28 @@ def test_scores_are_those_of_a_plain_loop(judge, asked):
     verdicts = ask(judge, asked)
     assert [v.margin for v in verdicts] == pytest.approx(expected, abs=1e-3)
     assert max(expected) - min(expected) > 0.5
+
+
+@pytest.mark.slow
+@needs_wheel
+def test_ratings_are_those_of_a_plain_loop(judge, asked):
+    """SmolLM2 writes 10 as 1 and 0: the second is looked up behind the first, and what goes on to 10 is no 1."""
+    rater = RatingJudge(judge.model, judge.tokenizer, load_prompt("grade"), name="rater", weights="smollm2")
+    digits = [judge.tokenizer.convert_tokens_to_ids(str(d)) for d in range(10)]
+    spelt = [[i for i in range(len(judge.tokenizer)) if _says(judge.tokenizer, i, str(n))] for n in range(1, 10)]
+    assert rater.tails == [(), (digits[1],)]
+    assert spelt == [[digits[n]] for n in range(1, 10)]
+    some = asked[::3]
+    expected = []
+    for item in some:
+        [ids] = rater.encode([item])
+        with torch.no_grad():
+            first, second = (judge.model(torch.tensor([[*ids, *tail]])).logits[0, -1].double() for tail in rater.tails)
+        chances, ten = first.softmax(0)[digits[1:]], float(second.softmax(0)[digits[0]])
+        mass = [float(chances[0]) * (1 - ten), *chances[1:].tolist(), float(chances[0]) * ten]
+        expected.append(sum(m * n / 9 for n, m in enumerate(mass)) / sum(mass))
+    assert [v.score for v in ask(rater, some)] == pytest.approx(expected, abs=1e-4)
+    assert max(expected) - min(expected) > 0.02
 
 
 @pytest.mark.slow
