@@ -20,7 +20,10 @@ from .vocabulary import special_texts
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
 
 
-#: Prompts of hoodwink's that ask for a rating, and the scale that they ask for unless told another.
+#: Prompts of hoodwink's for one response, or one that is not finished (`step`); others are for two responses or no chat.
+OFFERED = ("match", "correct", "grade", "grade-free", "step")
+
+#: Those that ask for a rating, and the scale that they ask for unless told another.
 RATED = {"grade": TEN, "grade-free": TEN}
 
 
@@ -104,9 +107,9 @@ def load_prompt(name: str, *, yes: str = "yes", no: str = "no", scale: str | Non
         known = own.is_file()
         template = own.read_text("utf-8") if known else Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        known_ones = ", ".join(known_prompts())
+        offered = ", ".join(OFFERED)
         raise UsageError(
-            f"prompt {name!r} is neither a known prompt nor a readable file; write {known_ones} or a path"
+            f"prompt {name!r} is neither a known prompt nor a readable file; write {offered} or a path"
         ) from error
     if known and scale is not None and name not in RATED:
         raise UsageError(f"prompt {name} asks for yes or no and has no scale; write prompt={' or prompt='.join(RATED)}")
@@ -122,12 +125,6 @@ def load_prompt(name: str, *, yes: str = "yes", no: str = "no", scale: str | Non
     if "\x00here" not in rendered:
         raise UsageError(f"prompt {name!r} never shows the response; put {{{{ response }}}} into it")
     return Prompt(template, yes=yes, no=no, scale=numbers)
-
-
-def known_prompts() -> list[str]:
-    """The names of hoodwink's own prompts."""
-    folder = files("hoodwink.judges").joinpath("prompts")
-    return sorted(each.name.removesuffix(".jinja") for each in folder.iterdir() if each.name.endswith(".jinja"))
 
 
 def _ends(scale: Scale | None) -> dict[str, int]:

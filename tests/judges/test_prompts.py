@@ -158,7 +158,7 @@ def test_templates_that_cannot_be_read(template, tmp_path):
             load_prompt(name)
         assert str(error.value) == (
             f"prompt {name!r} is neither a known prompt nor a readable file; "
-            "write correct, grade, grade-free, match, pair, pairwise, step or a path"
+            "write match, correct, grade, grade-free, step or a path"
         )
 
 
