@@ -20,7 +20,7 @@ from .vocabulary import special_texts
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
 
 
-#: Prompts of hoodwink's for one response, or one that is not finished (`step`); others are for two responses or no chat.
+#: Prompts of hoodwink's for one response, finished or not (`step`); the others are for two, or for no chat.
 OFFERED = ("match", "correct", "grade", "grade-free", "step")
 
 #: Those that ask for a rating, and the scale that they ask for unless told another.
