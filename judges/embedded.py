@@ -50,18 +50,21 @@ def load_embedded(dtype: torch.dtype) -> tuple[Any, Any, str]:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without transformers' progress bars and the warnings of libraries about each other."""
+    """Without transformers' progress bars and reports, and the warnings of libraries about each other."""
+    from huggingface_hub.utils import logging as hub
     from transformers.utils import logging
 
-    shown, told = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    shown, told, said = logging.is_progress_bar_enabled(), logging.get_verbosity(), hub.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    hub.set_verbosity_error()  # type: ignore[no-untyped-call]  # a line for each time that it tries to reach it again
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.set_verbosity(told)
+        hub.set_verbosity(said)
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 

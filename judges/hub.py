@@ -131,14 +131,15 @@ class Source:
         if missing:  # else they would be random numbers
             other = "reward" if self.kind == "hf" else "hf"
             raise UsageError(
-                f"model {self.path!r} has no weights for {missing[0]}, so it is not what {self.kind}: judges by; "
+                f"model {self.path!r} has no weights for {missing[0]}, which {self.kind}: needs; "
                 f"write {other}:{self.path} if it is a {'classifier' if other == 'reward' else 'language model'}"
             )
         return model
 
     def weights(self, model: Any, dtype: torch.dtype, without: Collection[str] = ()) -> str:
         """What identifies the weights: the hub's commit, or a hash of all numbers but those `without` meaning."""
-        return f"{self.path}@{getattr(model.config, '_commit_hash', None) or digest(model, dtype, without)}"
+        told = getattr(model.config, "_commit_hash", None) or digest(model, dtype, without)
+        return f"{self.path}@{told}" + ("" if self.gguf is None else f":{self.gguf}")
 
     def _options(self) -> dict[str, Any]:
         """How everything of the model is loaded."""
@@ -147,8 +148,7 @@ class Source:
 
     def _failed(self, error: Exception) -> UsageError:
         """What went wrong, in one line that says what to do."""
-        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        said = first_line(ValueError(said.strip()))
+        said = first_line(ValueError(str(error).strip() or type(error).__name__))
         if "trust_remote_code" in str(error):
             return UsageError(
                 f"model {self.path!r} comes with code of its own, which is not run unasked; "

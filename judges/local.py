@@ -17,6 +17,7 @@ from .engine import Engine, Readout
 from .gradients import slope_of
 from .judge import Slope, logit, sigmoid, too_long
 from .prompts import defuse
+from .readout import text_config
 from .vocabulary import special_texts, text_pieces
 
 #: Stands where a response would, so that it can be told where that is.
@@ -97,7 +98,7 @@ class LocalJudge(ABC):
     @property
     def context(self) -> int:
         """The most tokens that the model reads."""
-        return int(getattr(self.model.config, "max_position_embeddings", None) or 1 << 30)
+        return int(getattr(text_config(self.model.config), "max_position_embeddings", None) or 1 << 30)
 
     def score(self, items: Sequence[Item]) -> list[Verdict]:
         """See `Judge.score`."""

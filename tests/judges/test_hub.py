@@ -53,12 +53,10 @@ def test_a_classifier_is_no_language_model_and_the_other_way_round(folder, rewar
     reward_model(tokenizer).save_pretrained("rm")
     tokenizer.save_pretrained("rm")
     assert refused("hf:rm") == (
-        "model 'rm' has no weights for lm_head.weight, so it is not what hf: judges by; "
-        "write reward:rm if it is a classifier"
+        "model 'rm' has no weights for lm_head.weight, which hf: needs; write reward:rm if it is a classifier"
     )
     assert refused("reward:model") == (
-        "model 'model' has no weights for score.weight, so it is not what reward: judges by; "
-        "write hf:model if it is a language model"
+        "model 'model' has no weights for score.weight, which reward: needs; write hf:model if it is a language model"
     )
 
 
