@@ -196,10 +196,13 @@ class Proposer:
         device = self.engine.device
         with IN_USE:
             logits = self.model(input_ids=ids.to(device), attention_mask=mask.long().to(device)).logits
-        likely = logits[:, :-1].float()
-        said = likely.logsumexp(-1) - likely.gather(2, ids[:, 1:, None].to(device))[..., 0]
-        values: list[list[float]] = said.double().tolist()
-        return [each[: len(row) - 1] for each, row in zip(values, rows, strict=True)]
+        return [self._of_row(each[: len(row) - 1], row[1:]) for each, row in zip(logits, rows, strict=True)]
+
+    def _of_row(self, logits: torch.Tensor, tokens: Sequence[int]) -> list[float]:
+        """`(tokens, vocabulary)` logits and what came of them; a row at a time, since a batch would fill the memory."""
+        chosen = torch.tensor(tokens, dtype=torch.long, device=logits.device)[:, None]
+        values: list[float] = (-logits.float().log_softmax(-1).gather(1, chosen)[:, 0]).double().tolist()
+        return values
 
 
 def _padded(length: int) -> int:

@@ -15,8 +15,8 @@ class Length(Filter):
 
     kind = "length"
 
-    def __init__(self, judge: Judge, *, most: int = 400, least: int = 1) -> None:
-        """`most` by default is about twice what the longest right answers of corpus `arithmetic` have.
+    def __init__(self, judge: Judge, *, most: int = 256, least: int = 1) -> None:
+        """`most` by default is twice what the longest right answers of corpus `arithmetic` have (129).
 
         Raises:
             UsageError: a bound is negative, or `least` is over `most`.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import tempfile
 import time
 
@@ -72,6 +73,7 @@ def row(spec: str, judge: hoodwink.Judge, attacks: list[str], args: argparse.Nam
     found: list[Layer] = []
     _, checks = check(judge, problems=args.clean, seed=args.seed, after=lambda g, p: found.extend(layers(g, p)))
     cells = [f"`{spec}`", percent(checks.quality.right_accepted, 1), percent(checks.quality.wrong_accepted, 1)]
+    print(spec, *cells[1:], file=sys.stderr, flush=True)
     cells.append("1" if not found or found[0].asked is None else f"{found[0].asked:.2f}")
     speeds = []
     for attack in attacks:
@@ -86,6 +88,7 @@ def row(spec: str, judge: hoodwink.Judge, attacks: list[str], args: argparse.Nam
                 (verdicts,) = store.db.execute("SELECT COUNT(*) FROM verdicts").fetchone()
         speeds.append(verdicts / (time.perf_counter() - started))
         cells.append(f"{one.fooled} of {one.problems}, {one.queries_median or '–'}")
+        print(f"{spec} {attack}: {cells[-1]}, {verdicts} verdicts, {speeds[-1]:.0f}/s", file=sys.stderr, flush=True)
     return f"| {' | '.join([*cells, '–' if not speeds else f'{np.mean(speeds):.0f}'])} |"
 
 
