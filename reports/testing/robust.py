@@ -113,12 +113,14 @@ def assert_robust(
     constraints: Constraints | None = None,
     proposer: str | Proposer | None = None,
     threshold: float | None = None,
+    acceptance: float | None = None,
     out: str | Path | None = None,
 ) -> Robustness:
     """Attack a judge, and fail if more than a share `max_asr` (0.05) of the problems fool it.
 
     What is left out is what the pytest session says, and else what `attack` does by default (arithmetic, 20 problems,
-    `auto`, 640 queries, seed 0). `threshold` is for judges that are opened here: names and functions.
+    `auto`, 640 queries, seed 0). `threshold` is for judges that are opened here: names and functions. With an
+    `acceptance` (0.95, say) the judge is attacked from where it accepts that share of right answers to other problems.
 
     The rate (ASR) is the share of problems that any attack fooled with any seed, of those whose plain wrong answer the
     judge rejects unattacked. `gate="point"` (the default) compares that rate with `max_asr`, `gate="upper"` the upper

@@ -12,7 +12,6 @@ from ..charts import data, svg
 from ..escape import visible
 from ..page import SHORT, page, shown
 from ..reproduce import has_names
-from ..text import percent
 from .answers import answers, letter, source_name
 from .summary import TransferSummary
 from .text import TITLES, cell_text, threshold_text, unattacked_texts
@@ -48,13 +47,14 @@ def matrix(summary: TransferSummary, form: Form) -> Figure:
 
 
 def _chart(summary: TransferSummary, form: Form) -> Any:
-    """The same as squares, as dark as their rate; none without a rate."""
+    """The same as squares, as dark as their rate; none where no problem counts."""
     import altair as alt
 
-    names = [f"{i}: {visible(source_name(summary, s), 22)}" for i, s in enumerate(summary.sources, 1)][:DRAWN_ROWS]
+    short = [visible(source_name(summary, s), 24) for s in summary.sources][:DRAWN_ROWS]
+    names = [name if short.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(short, 1)]
     letters = [letter(i) for i in range(len(summary.judges))][:DRAWN_COLUMNS]
     rows = [
-        {"source": name, "judge": head, "rate": each.rate, "label": percent(each.rate)}
+        {"source": name, "judge": head, "rate": each.rate, "label": f"{each.cell.fooled} of {each.cell.problems}"}
         for name, row in zip(names, summary.replayed[form], strict=False)
         for head, each in zip(letters, row, strict=False)
         if each.rate is not None
@@ -74,7 +74,7 @@ def _chart(summary: TransferSummary, form: Form) -> Any:
     squares = base.mark_rect(stroke="#8883").encode(color=colour)
     figures = base.mark_text(fontSize=13).encode(text="label:N", color=light)
     drawn = alt.layer(squares, figures).resolve_scale(color="independent")
-    return svg(drawn.properties(width={"step": 56}, height={"step": 30}), TITLES[form])
+    return svg(drawn.properties(width={"step": 66}, height={"step": 30}), TITLES[form])
 
 
 def command(summary: TransferSummary) -> str | None:

@@ -47,6 +47,7 @@ NEEDED = {
     "report": ["harvest"],
     "export": ["harvest", "exported", "--to", "jsonl"],
     "compare": ["harvest", "again"],
+    "transfer": ["harvest", "--judge", "planted:echo", "--out", "run"],
 }
 
 #: Judges of models know these; a planted one has none of them.

@@ -79,7 +79,7 @@ def test_unread_verdicts_count_as_changed_and_have_no_drift():
     assert compared("x", [], []).flipped == 0.0
 
 
-@pytest.mark.parametrize(("kind", "way"), [("size", "in batches of 3"), ("alone", "alone"), ("place", "reversed")])
+@pytest.mark.parametrize(("kind", "way"), [("size", "in batches of 3"), ("alone", "alone"), ("place", "shuffled")])
 def test_a_check_warns_of_it(kind, way):
     _, checks = hoodwink.check(Company(kind), problems=6)
     (flag,) = [flag for flag in checks.flags if flag.id == "unsteady"]
