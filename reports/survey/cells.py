@@ -1,0 +1,101 @@
+"""The table of a survey, cell by cell: what text, Markdown and page share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..text import interval, percent
+from .summary import Row, SurveySummary
+
+#: What stands where there is nothing to say.
+NONE = "–"
+
+#: The columns before those of the attacks, and behind them.
+BEFORE = ("clean accuracy", "AUROC", "right accepted", "unattacked")
+BEHIND = ("calls", "verdicts/s")
+
+#: What the columns mean, for below a table.
+MEANS = (
+    "Unattacked: problems whose plain wrong answer is accepted as it is; they count in no attack. Attacks: share of "
+    "the other problems with a provably wrong response that the judge accepts, also when scored alone, with a 95 % "
+    "Wilson interval, and the queries within which half of the searches succeed (failures censored). Calls: of "
+    "models, servers or other judges a verdict. Verdicts/s: of the judge's own time."
+)
+
+
+class Cell(NamedTuple):
+    """What one attack did to one judge: its rate, the interval, and the median of its queries."""
+
+    rate: str
+    interval: str = ""
+    median: str = ""
+
+
+def before(row: Row) -> tuple[str, ...]:
+    """The judge on clean responses, and what it says of wrong answers unattacked."""
+    quality = row.quality
+    if quality is None:
+        return (NONE,) * len(BEFORE)
+    auroc = NONE if quality.auroc is None else f"{quality.auroc:.3f}"
+    return percent(quality.clean_accuracy, 1), auroc, percent(quality.right_accepted), _unattacked(row)
+
+
+def _unattacked(row: Row) -> str:
+    if row.baseline is None:
+        return NONE
+    rejected, accepted, unread = row.baseline
+    return f"{accepted} of {rejected + accepted + unread}" + (f" ({unread} unread)" if unread else "")
+
+
+def behind(row: Row) -> tuple[str, ...]:
+    """What a verdict takes."""
+    calls, rate = row.calls_a_verdict, row.rate
+    return NONE if calls is None else f"{calls:.1f}".removesuffix(".0"), NONE if rate is None else _speed(rate)
+
+
+def _speed(rate: float) -> str:
+    """Two figures are enough of a speed."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def of_attack(row: Row, attack: str) -> Cell:
+    """What an attack did; a dash where it cannot be run, or where no problem counts."""
+    done = row.attacks.get(attack)
+    if done is None or done.asr is None:
+        return Cell(NONE)
+    median = NONE if done.queries_median is None else f"{done.queries_median:,}"
+    return Cell(percent(done.asr), interval(done.asr_ci), median)
+
+
+def notes(summary: SurveySummary) -> list[tuple[str, str]]:
+    """What is to be said of a judge besides: its label, and a sentence of strangers' text at times."""
+    said: list[tuple[str, str]] = []
+    for row in summary.rows:
+        said += [(row.label, f"failed: {problem}") for problem in row.problems]
+        for reason, attacks in _reasons(row).items():
+            said.append((row.label, f"{', '.join(attacks)} {reason}"))
+        if not row.problems and not row.complete:
+            state = "has not been asked yet" if row.quality is None else "is not finished: its rates are too high"
+            said.append((row.label, state))
+    return said
+
+
+def _reasons(row: Row) -> dict[str, list[str]]:
+    """Attacks that cannot be run, by the reason; those on which nothing counts too."""
+    reasons: dict[str, list[str]] = {}
+    for attack, reason in row.lacks.items():
+        reasons.setdefault(reason, []).append(attack)
+    if row.complete:
+        for name, done in row.attacks.items():
+            if done.asr is None and not done.failed:
+                reasons.setdefault("counts on no problem: it rejects no plain wrong answer", []).append(name)
+    return reasons
+
+
+def flagged(summary: SurveySummary) -> list[tuple[str, str, list[str]]]:
+    """Each warning that was raised: its id, what it means, and the labels of the judges that have it."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for row in summary.rows:
+        for flag in row.flags:
+            found.setdefault(flag.id, (flag.means, []))[1].append(row.label)
+    return [(id, means, labels) for id, (means, labels) in found.items()]
