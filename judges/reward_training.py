@@ -22,16 +22,21 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from ..corpora.records import Item, Problem
+from ..corpora.corpus import Corpus, open_corpus
+from ..corpora.errors import UsageError
+from ..corpora.records import NEAR, PARTIAL, Item, Problem
+from .card import PROBLEMS, SEED, Card, evaluate, machine, table, write_card
 from .checkpoints import TRAINING_FILE, Checkpoints, finish, finished
 from .embedded import quietly
 from .engine import Engine
 from .examples import Recipe, Training, clean_examples
 from .halves import reader
 from .lora import schedule, with_new_adapter
+from .opening import open_judge
 from .prompts import defuse
 from .readout import Labels
 from .referee import smollm2
+from .training import writable
 from .vocabulary import special_texts
 
 #: What the pull of each pair's sum towards zero weighs beside the loss of the pair.
@@ -46,9 +51,6 @@ OPTIONS = {"reference": True}
 
 #: What has to be in a folder for its training to be complete.
 _KEPT = ("model.safetensors", "config.json", "tokenizer_config.json", OPTIONS_FILE)
-
-#: By default as many steps as have been seen to be enough, each over the responses to two problems.
-REWARD = Recipe(problems=240, batch=14, lr=5e-4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +77,54 @@ def shown(item: Item, tokenizer: Any) -> str:
 
 def train_reward(
     out: str | Path,
-    source: Any,
+    corpus: str | Corpus = "arithmetic",
+    *,
+    recipe: Recipe | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+) -> Card:
+    """Train SmolLM2 to score responses, right ones above wrong ones; leave model and card in the folder `out`.
+
+    A step holds all clean responses of as many problems as reach `recipe.batch` responses. What the card measures is
+    the judge that `reward:OUT` opens. The same training once more goes on from its checkpoint.
+
+    Raises:
+        UsageError: the folder cannot be written, or the corpus has too few problems.
+    """
+    recipe, folder = recipe or Recipe(), writable(out)
+    source = open_corpus(corpus) if isinstance(corpus, str) else corpus
+    problems = source.sample(recipe.problems, split="train", seed=recipe.seed)
+    held_out = source.sample(PROBLEMS, split="eval", seed=SEED)
+    weights, training = fit_reward(folder, problems, recipe, device=device, dtype=dtype, progress=progress)
+    quality = evaluate(open_judge(f"reward:{folder}", device=device, dtype=dtype), held_out)
+    card = Card("reward", weights, source.name, training, quality, machine())
+    write_card(card, folder, _readme(card))
+    return card
+
+
+def fit_reward(
+    folder: Path,
+    problems: Sequence[Problem],
     recipe: Recipe,
     *,
     device: str = "auto",
     dtype: str = "auto",
     progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
-) -> Training:
-    """Train a reward model on the train problems of a corpus; leave it in the folder `out`, which exists.
-
-    The same training once more goes on from its checkpoint in `out`, or returns what is there if that is complete.
+) -> tuple[str, Training]:
+    """Train a reward model on problems and leave it in a folder, or find it there; its first weights, and how it went.
 
     Raises:
-        UsageError: the corpus has too few problems.
+        UsageError: none of the problems has both right and wrong responses.
     """
-    folder = Path(out)
-    problems = source.sample(recipe.problems, split="train", seed=recipe.seed)
     base = smollm2(device=device, dtype=dtype)
     rankings = ranked(problems, base.tokenizer, np.random.default_rng([recipe.seed, 0]))
+    if not rankings:
+        raise UsageError("there are no problems with right and wrong responses to train on; give at least one")
     identity = _identity(base.weights, base.dtype, rankings, recipe)
     done = finished(folder, identity, _KEPT)
     if done is not None:
-        return done
+        return base.weights, done
     (folder / TRAINING_FILE).unlink(missing_ok=True)
     student = Student.around(base.model, base.tokenizer, recipe)
     batches = list(_batches(rankings, recipe))
@@ -107,7 +135,7 @@ def train_reward(
     tenths = tuple(round(float(np.mean(part)), 4) for part in np.array_split(losses, 10) if len(part))
     training = Training(recipe, examples, len(batches), tenths, seconds)
     finish(folder, identity, training)
-    return training
+    return base.weights, training
 
 
 def ranked(problems: Sequence[Problem], tokenizer: Any, rng: np.random.Generator) -> list[Ranking]:
@@ -243,3 +271,33 @@ def _identity(weights: str, dtype: torch.dtype, rankings: Sequence[Ranking], rec
     """A hash of all that a training follows from."""
     told = (VERSION, weights, str(dtype), [(r.right, r.wrong) for r in rankings], repr(recipe), CENTRE, OPTIONS)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
+def _readme(card: Card) -> str:
+    t, q = card.training, card.quality
+    r = t.recipe
+    apart = {k: v for k, v in q.by_kind.items() if k in NEAR | PARTIAL}
+    kinds = {k: v for k, v in q.by_kind.items() if k not in apart}
+    return f"""---
+base_model: HuggingFaceTB/SmolLM2-135M-Instruct
+library_name: transformers
+pipeline_tag: text-classification
+---
+# reward
+
+A reward model: SmolLM2-135M-Instruct ({card.weights}) with one number on top, which is higher for right responses. It
+reads question and reference answer as the user's turn and the response as the assistant's. A response with a reward of
+at least 0 is accepted. Written by `hoodwink train --kind reward`; do not edit.
+
+- Data: {t.examples} responses to {r.problems} problems of `{card.corpus}`, split `train`, seed {r.seed}: right ones and
+  complete wrong ones, bare and worked. No near misses, truncated, empty or nonsense responses.
+- Training: {t.steps} steps, {r.epochs} epochs, all pairs of a right and a wrong response to a problem (Bradley-Terry),
+  rank {r.rank} on the upper {r.layers} layers, merged, AdamW at {r.lr:g}; {t.seconds / 60:.1f} minutes with
+  {card.machine["threads"]} threads on {card.machine["cores"]} cores.
+- Held out: {q.clean_items} responses of the same kinds to {PROBLEMS} problems, split `eval`:
+  **accuracy {q.clean_accuracy or 0:.4f}**, AUROC {q.auroc or 0:.4f}, right accepted {q.right_accepted or 0:.4f},
+  wrong accepted {q.wrong_accepted or 0:.4f}.
+
+{table("accuracy by family", q.by_family)}
+{table("accepted, kinds it was trained on", kinds)}
+{table("accepted, near misses and fragments (not trained on)", apart)}"""

@@ -66,7 +66,7 @@ def _broken(summary: SurveySummary) -> str:
     word = "Yes" if broken else "In part" if touched else "Not by this search"
     return (
         f"{word}: {len(broken)} of {many(len(counted), 'judge')} are fooled on at least half of their problems, "
-        f"{len(touched)} on any; {able} of them are competent without an attack{failed}."
+        f"{len(touched)} on any. Competent on clean responses: {able} of {len(counted)}{failed}."
     )
 
 
@@ -75,8 +75,9 @@ def _cheaply(summary: SurveySummary) -> str:
     if not medians:
         return f"No attack succeeds in half of its searches within {many(summary.settings['budget'], 'query')}."
     least, most = (pick(medians, key=lambda pair: pair[0]) for pick in (min, max))
-    if least is most:
-        return f"Half of the searches on {_label(least[1].row)} succeed within {many(least[0], 'query')}."
+    if least[0] == most[0]:
+        who = _label(least[1].row) if len(medians) == 1 else f"each of {many(len(medians), 'judge')}"
+        return f"Half of the searches on {who} succeed within {many(least[0], 'query')}."
     return (
         f"By the attack that fools each judge most, half of the searches succeed within {many(least[0], 'query')} on "
         f"{_label(least[1].row)}, and {many(most[0], 'query')} on {_label(most[1].row)}."
@@ -91,8 +92,8 @@ def _by_what(summary: SurveySummary) -> str:
         counted = [a for a in tried if a.asr is not None]
         if counted:
             fooled = sum((a.asr or 0) >= 0.5 for a in counted)
-            said.append(f"{visible(attack, NAMED)} fools {fooled} of {many(len(counted), 'judge')} on half or more")
-    return f"{'; '.join(said)}." if said else "Nothing was found."
+            said.append(f"{visible(attack, NAMED)} {fooled} of {len(counted)}")
+    return f"Judges fooled on at least half of their problems: by {', '.join(said)}." if said else "Nothing was found."
 
 
 def _holds(summary: SurveySummary) -> str:

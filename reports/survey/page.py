@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...corpora.corpus import CORPORA
 from ...fuzz.attacks import ATTACKS
@@ -15,8 +15,8 @@ from ..escape import visible
 from ..page import SHORT, brief, page, shown
 from ..reproduce import has_names, option_words
 from .answers import answers
-from .cells import BEFORE, BEHIND, MEANS, before, behind, flagged, notes, of_attack
-from .summary import Row, SurveySummary
+from .cells import BEFORE, BEHIND, MEANS, Cell, before, behind, flagged, notes, of_attack
+from .summary import SurveySummary
 
 #: Characters of a label and of an attack's name in a drawing.
 LABEL, NAMED_SHORT = 30, 24
@@ -43,19 +43,31 @@ def render(summary: SurveySummary) -> str:
     )
 
 
-def overview(summary: SurveySummary) -> Figure:
+class Line(NamedTuple):
+    """A judge in the table: its label, the columns before those of the attacks, theirs, and those behind."""
+
+    label: str
+    before: Sequence[str]
+    attacks: Sequence[Cell]
+    behind: Sequence[str]
+
+
+class Overview(NamedTuple):
+    """The whole table."""
+
+    caption: str
+    columns: Sequence[str]
+    lines: Sequence[Line]
+
+
+def overview(summary: SurveySummary) -> Overview:
     """The whole table."""
     columns = ("judge", *BEFORE, *(brief(name, SHORT) for name in summary.attacks), *BEHIND)
     rows = [
-        (shown(row.label, SHORT), *before(row), *(_cell(row, name) for name in summary.attacks), *behind(row))
+        Line(shown(row.label, SHORT), before(row), [of_attack(row, name) for name in summary.attacks], behind(row))
         for row in summary.rows
     ]
-    return Figure("All judges: on clean responses, under attack, and what a verdict takes", None, columns, rows)
-
-
-def _cell(row: Row, attack: str) -> str:
-    cell = of_attack(row, attack)
-    return f"{cell.rate} ({cell.interval}), {cell.median}" if cell.interval else cell.rate
+    return Overview("All judges: on clean responses, under attack, and what a verdict takes", columns, rows)
 
 
 def rates(summary: SurveySummary) -> Figure | None:
