@@ -27,17 +27,17 @@ from ..corpora.errors import UsageError
 from ..corpora.records import NEAR, PARTIAL, Item, Problem
 from .card import PROBLEMS, SEED, Card, evaluate, machine, table, write_card
 from .checkpoints import TRAINING_FILE, Checkpoints, finish, finished
-from .embedded import quietly
+from .devices import choose
+from .embedded import load_embedded, quietly
 from .engine import Engine
 from .examples import Recipe, Training, clean_examples
 from .halves import reader
 from .lora import schedule, with_new_adapter
 from .opening import open_judge
-from .prompts import defuse
+from .prompts import conversation
 from .readout import Labels
-from .referee import smollm2
+from .reward import OPTIONS_FILE
 from .training import writable
-from .vocabulary import special_texts
 
 #: What the pull of each pair's sum towards zero weighs beside the loss of the pair.
 CENTRE = 0.01
@@ -45,8 +45,7 @@ CENTRE = 0.01
 #: Goes up when a training from the same values would be another one.
 VERSION = 1
 
-#: How `reward:FOLDER` is to open the folder unless its name says otherwise: the options that it was trained with.
-OPTIONS_FILE = "hoodwink.json"
+#: How `reward:FOLDER` is to ask the model: as it was trained.
 OPTIONS = {"reference": True}
 
 #: What has to be in a folder for its training to be complete.
@@ -63,16 +62,7 @@ class Ranking:
 
 def shown(item: Item, tokenizer: Any) -> str:
     """Exactly what the model reads: question and reference as the user's turn, the response as the assistant's."""
-    specials = special_texts(tokenizer)
-    question, reference, response = (
-        defuse(text, specials) for text in (item.problem.question, item.problem.reference, item.response)
-    )
-    turns = [
-        {"role": "user", "content": f"{question}\n\nReference answer: {reference}"},
-        {"role": "assistant", "content": response},
-    ]
-    text: str = tokenizer.apply_chat_template(turns, tokenize=False)
-    return text
+    return conversation(item, tokenizer, reference=True)
 
 
 def train_reward(
@@ -117,25 +107,26 @@ def fit_reward(
     Raises:
         UsageError: none of the problems has both right and wrong responses.
     """
-    base = smollm2(device=device, dtype=dtype)
-    rankings = ranked(problems, base.tokenizer, np.random.default_rng([recipe.seed, 0]))
+    where, kind = choose(device, dtype)
+    base, tokenizer, weights = load_embedded(kind)
+    rankings = ranked(problems, tokenizer, np.random.default_rng([recipe.seed, 0]))
     if not rankings:
         raise UsageError("there are no problems with right and wrong responses to train on; give at least one")
-    identity = _identity(base.weights, base.dtype, rankings, recipe)
+    identity = _identity(weights, kind, rankings, recipe)
     done = finished(folder, identity, _KEPT)
     if done is not None:
-        return base.weights, done
+        return weights, done
     (folder / TRAINING_FILE).unlink(missing_ok=True)
-    student = Student.around(base.model, base.tokenizer, recipe)
+    student = Student.around(base.to(where), tokenizer, recipe)
     batches = list(_batches(rankings, recipe))
     losses, seconds = _fit(student, rankings, batches, recipe, folder, identity, progress)
-    student.save(folder, base.tokenizer)
+    student.save(folder, tokenizer)
     (folder / OPTIONS_FILE).write_text(json.dumps(OPTIONS) + "\n", "utf-8")
     examples = sum(len(r.right) + len(r.wrong) for r in rankings)
     tenths = tuple(round(float(np.mean(part)), 4) for part in np.array_split(losses, 10) if len(part))
     training = Training(recipe, examples, len(batches), tenths, seconds)
     finish(folder, identity, training)
-    return base.weights, training
+    return weights, training
 
 
 def ranked(problems: Sequence[Problem], tokenizer: Any, rng: np.random.Generator) -> list[Ranking]:

@@ -212,10 +212,15 @@ def test_entrants_come_back_as_they_were() -> None:
     assert Entrant.from_json(json.loads(json.dumps(entrant.to_json()))) == entrant
 
 
+GRADED = "smollm2:prompt=grade"
 FILES = [
-    ("judges.txt", "# ours\nreferee\n\n  smollm2:prompt=grade  \n", {"referee": "referee", "smollm2:prompt=grade": "smollm2:prompt=grade"}),
-    ("judges.toml", '[[judge]]\nname = "referee" # ours\n[[judge]]\nname = "x:#y"\nlabel = "y"\n', {"referee": "referee", "y": "x:#y"}),
-]  # fmt: skip
+    ("judges.txt", f"# ours\nreferee\n\n  {GRADED}  \n", {"referee": "referee", GRADED: GRADED}),
+    (
+        "judges.toml",
+        '[[judge]]\nname = "referee" # ours\n[[judge]]\nname = "x:#y"\nlabel = "y"\n',
+        {"referee": "referee", "y": "x:#y"},
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "text", "wanted"), FILES, ids=["lines", "toml"])

@@ -205,5 +205,5 @@ def test_what_is_damaged_gives_a_line(tmp_path: Path) -> None:
 
     with sqlite3.connect(run.folder / "run.db") as db:
         db.execute("UPDATE meta SET value = '[{\"label\": 3}]' WHERE key = 'entrants'")
-    with pytest.raises(UsageError, match="survey .* is damaged"):
+    with pytest.raises(UsageError, match=r"survey .* is damaged"):
         summarise(run)
