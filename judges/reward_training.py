@@ -176,11 +176,15 @@ class Student:
         adapter = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         return {**adapter, "score": self.read.head.weight}
 
+    def settle(self) -> None:
+        """Give the model the head as it is: by the model's own logits it is found out how the model can be read."""
+        with torch.no_grad():
+            self.engine.model.score.weight.copy_(self.read.head.weight)
+
     def save(self, folder: Path, tokenizer: Any) -> None:
         """Leave model and tokenizer in a folder, the adapter merged in fp32 before the weights are rounded."""
         model = self.model.float().merge_and_unload()
-        with torch.no_grad():
-            model.score.weight.copy_(self.read.head.weight)
+        self.settle()
         with quietly():
             model.to(self.dtype).save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
@@ -214,6 +218,7 @@ def _fit(
     weights = student.weights()
     optimiser = torch.optim.AdamW(weights.values(), lr=recipe.lr, weight_decay=0.01)
     checkpoints = Checkpoints(folder, identity, weights, optimiser)
+    student.settle()
     read = reader(student, [ids for r in rankings for ids in (*r.right, *r.wrong)])
     for step in range(len(checkpoints.losses), len(batches)):
         for group in optimiser.param_groups:
