@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from ..corpora.errors import UsageError
-from .options import COMMON, FORECAST, JUDGE, OUTPUT, PROBLEMS, SEARCH, CommonOptions, Seed, names
+from .options import COMMON, FORECAST, JUDGE, OUTPUT, PROBLEMS, SEARCH, CommonOptions, Seed, names, share_of
 from .terminal import errors, output, print_json
 
 #: Where a survey is left unless another folder is named.
@@ -26,6 +26,14 @@ def survey(
     judges: Annotated[
         Path | None,
         Parameter(group=JUDGE, help="File with judges: a name a line, or TOML with [[judge]] tables (name, label)."),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        Parameter(
+            group=JUDGE,
+            help="Share of right answers that every judge is to accept, such as 95%: thresholds are fixed by that on "
+            "other problems. [default: their own]",
+        ),
     ] = None,
     corpus: Annotated[str, Parameter(group=PROBLEMS, help="Problems: see `hoodwink list corpora`.")] = "arithmetic",
     problems: Annotated[
@@ -92,6 +100,7 @@ def survey(
         "split": split,
         "shrink_budget": shrink_budget,
         "proposer": proposer,
+        "acceptance": _acceptance(threshold),
     }
     if dry_run:
         return _foretell(chosen, corpus, out, settings)
@@ -107,6 +116,14 @@ def survey(
         write(output(), render_survey(summary))
         print(f"survey  {run.folder}\ntable   {table}\nreport  {page}")
     return 3 if summary.failed else 0
+
+
+def _acceptance(threshold: str | None) -> float | None:
+    """The share of right answers that judges are to accept; a score as a threshold belongs to one judge."""
+    share = None if threshold is None else share_of(threshold)
+    if threshold is not None and share is None:
+        raise UsageError(f"threshold {threshold!r} is no percentage; write 95%, or a score in a judge's name")
+    return share
 
 
 def _chosen(given: tuple[str, ...], file: Path | None) -> dict[str, str]:

@@ -108,15 +108,18 @@ def survey(
     split: SplitChoice | None = None,
     shrink_budget: int = 0,
     proposer: str | None = None,
+    acceptance: float | None = None,
     out: str | Path = "runs/survey",
     watch: Watch | None = None,
 ) -> Run:
     """Check and attack many judges on the same problems, with the same attacks and budget.
 
     `judges` are names, objects or functions, or a mapping of labels to these. The run of each is in a folder of its own
-    under `out`, and like any other; the settings are those of `attack`. A judge that fails is passed over, with the
-    reason kept. The same call on the same folder goes on where it was stopped, and tries again what failed; with more
-    judges it asks those that are new.
+    under `out`, and like any other; the settings are those of `attack`. With an `acceptance` (0.95, say) every judge is
+    attacked from the threshold on from which it accepts that share of right answers to other problems.
+
+    A judge that fails is passed over, with the reason kept. The same call on the same folder goes on where it was
+    stopped, and tries again what failed; with more judges it asks those that are new.
 
     Raises:
         UsageError: a setting is wrong, a judge cannot be opened or is given twice, or the folder cannot be used;
@@ -132,6 +135,7 @@ def survey(
         split=split,
         shrink_budget=shrink_budget,
         proposer=proposer,
+        acceptance=acceptance,
     )
     folder = Path(out)
     lineup = line_up(judges, corpus, folder, settings)
@@ -263,7 +267,7 @@ def _identity(lineup: Sequence[Place], settings: Mapping[str, Any]) -> dict[str,
     """What a folder must agree on for a survey to go on in it: all but the judges, of which there may be more."""
     own = next(each.identity for each in lineup if each.identity)
     kept = ("corpus", "oracle", "split", "problem_count", "problems", "seed", "seeds", "budget", "shrink_budget",
-            "goal", "proposer")  # fmt: skip
+            "goal", "proposer", "acceptance", "calibration")  # fmt: skip
     return {"kind": "survey", "attacks": [a.name for a in settings["attacks"]], **{name: own[name] for name in kept}}
 
 

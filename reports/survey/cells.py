@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...corpora.words import many
 from ..text import interval, percent
 from .summary import Row, SurveySummary
 
@@ -29,6 +30,17 @@ class Cell(NamedTuple):
     rate: str
     interval: str = ""
     median: str = ""
+
+
+def asked(summary: SurveySummary) -> str:
+    """What was asked of all judges; the name of the corpus may be a stranger's text."""
+    settings = summary.settings
+    share = settings.get("acceptance")
+    fixed = "" if share is None else f"; thresholds at which {100 * share:g} % of right answers are accepted"
+    return (
+        f"{many(len(summary.rows), 'judge')} on {many(settings['problem_count'], 'problem')} of {settings['corpus']}, "
+        f"at most {many(settings['budget'], 'query')} a problem and attack, seed {settings['seed']}{fixed}"
+    )
 
 
 def before(row: Row) -> tuple[str, ...]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ...corpora.words import many
 from ...fuzz.store import write_atomically
 from ..escape import visible
 from ..made import writing
-from .cells import BEFORE, BEHIND, MEANS, before, behind, notes, of_attack
+from .cells import BEFORE, BEHIND, MEANS, asked, before, behind, notes, of_attack
 from .summary import Row, SurveySummary
 
 TABLE_FILE = "table.md"
@@ -32,16 +31,11 @@ def write_table(summary: SurveySummary, folder: Path) -> Path:
 
 def render_markdown(summary: SurveySummary) -> str:
     """A row for each judge, and what is to be said below."""
-    settings = summary.settings
     columns = ("judge", *BEFORE, *(f"`{_code(name)}`" for name in summary.attacks), *BEHIND)
     rows = [_row(summary, row) for row in summary.rows]
     lines = [f"| {' | '.join(cells)} |" for cells in (columns, ("---",) * len(columns), *rows)]
     machines = f" Machine: {'; '.join(summary.machines)}." if summary.machines else ""
-    about = (
-        f"{many(settings['problem_count'], 'problem')} of {plain(settings['corpus'])}, at most "
-        f"{many(settings['budget'], 'query')} a problem and attack, seed {settings['seed']}."
-    )
-    lines += ["", f"{about} {MEANS}{machines}"]
+    lines += ["", f"{plain(asked(summary))}. {MEANS}{machines}"]
     said = [f"- {plain(label)}: {plain(text)}" for label, text in notes(summary)]
     return "\n".join([*lines, *(["", *said] if said else [])]) + "\n"
 

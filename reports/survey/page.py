@@ -15,7 +15,7 @@ from ..escape import visible
 from ..page import SHORT, brief, page, shown
 from ..reproduce import has_names, option_words
 from .answers import answers
-from .cells import BEFORE, BEHIND, MEANS, Cell, before, behind, flagged, notes, of_attack
+from .cells import BEFORE, BEHIND, MEANS, Cell, asked, before, behind, flagged, notes, of_attack
 from .summary import SurveySummary
 
 #: Characters of a label and of an attack's name in a drawing.
@@ -39,6 +39,7 @@ def render(summary: SurveySummary) -> str:
         notes=notes(summary),
         flags=flagged(summary),
         means=MEANS,
+        asked=asked(summary),
         command=command(summary),
     )
 
@@ -141,4 +142,6 @@ def command(summary: SurveySummary) -> str | None:
     words += option_words({name: settings[name] for name in ("budget", "seed", "seeds", "split", "shrink_budget")})
     if settings["proposer"] is not None:
         words += ["--proposer", settings["proposer"]]
+    if settings["acceptance"] is not None:
+        words += ["--threshold", f"{100 * settings['acceptance']:g}%"]
     return shlex.join(words)

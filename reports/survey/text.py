@@ -5,11 +5,10 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...corpora.words import many
 from ..columns import Cell, Columns
 from ..escape import visible
 from .answers import answers
-from .cells import BEFORE, BEHIND, MEANS, before, behind, flagged, notes, of_attack
+from .cells import BEFORE, BEHIND, MEANS, asked, before, behind, flagged, notes, of_attack
 from .summary import Row, SurveySummary
 
 #: Least columns for the label of a judge, and most characters of it.
@@ -18,15 +17,10 @@ _LABEL, LONGEST = 18, 60
 
 def render_survey(summary: SurveySummary) -> RenderableType:
     """The whole survey: what it says, the table, what is to be said of single judges."""
-    settings = summary.settings
-    asked = (
-        f"{many(len(summary.rows), 'judge')} on {many(settings['problem_count'], 'problem')} of "
-        f"{visible(settings['corpus'])}, at most {many(settings['budget'], 'query')} a problem and attack"
-    )
     parts: list[RenderableType] = [
         *(Text(f"{a.question} {a.text} {a.command}".rstrip()) for a in answers(summary)),
         Text(""),
-        Text(asked),
+        Text(visible(asked(summary))),
         _table(summary),
         Text(f"{MEANS}{_where(summary)}"),
     ]

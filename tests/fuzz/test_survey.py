@@ -190,7 +190,8 @@ def test_a_folder_of_another_survey_or_a_changed_judge_is_refused(tmp_path: Path
 
 
 def test_what_it_asks_at_most_is_the_sum_over_judges(tmp_path: Path) -> None:
-    settings = {**SMALL, "seed": 0, "seeds": 1, "split": None, "shrink_budget": 0, "proposer": None}
+    settings = {**SMALL, "seed": 0, "seeds": 1, "split": None, "shrink_budget": 0}
+    settings = {**settings, "proposer": None, "acceptance": None}
     found = foretell({"one": "planted:length", "two": solid()}, out=tmp_path / "run", **settings)
     whole = of_survey(found)
     assert [part.name for part in whole.parts] == ["one", "two"]
