@@ -15,6 +15,7 @@ import pytest
 from hoodwink import JudgeError, UsageError
 from hoodwink.fuzz.forecast import of_survey
 from hoodwink.fuzz.survey import Entrant, Watch, folder_name, foretell, read_judges
+from hoodwink.judges.opening import NAMED, read_spec
 from hoodwink.reports.views import summarise
 
 SMALL: dict[str, Any] = {"attacks": ["openers", "random"], "problems": 4, "budget": 60}
@@ -253,3 +254,9 @@ def test_a_file_of_judges_that_is_wrong_gives_a_line(tmp_path: Path, name: str, 
         read_judges(tmp_path / name)
     assert said in str(caught.value)
     assert name in str(caught.value)
+
+
+def test_the_judges_of_make_survey_have_names_that_are_known() -> None:
+    found = read_judges(Path(__file__).parents[1] / "bench" / "judges.toml")
+    assert len(found) > 15
+    assert {read_spec(name).name for name in found.values()} <= set(NAMED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +174,10 @@ def test_smollm2_learns_to_score(tmp_path: Path) -> None:
     """A few steps on SmolLM2 itself: right answers rise above wrong ones."""
     few = Arithmetic().sample(8, split="train", seed=0)
     losses: list[float] = []
-    recipe = Recipe(problems=8, batch=14, lr=2e-3, layers=2)
-    fit_reward(tmp_path, few, recipe, dtype="fp32", progress=lambda step, steps, loss: losses.append(loss))
-    assert len(losses) == 4
-    quality = evaluate(open_judge(f"reward:{tmp_path}", dtype="fp32"), few[:3])
+    recipe = Recipe(problems=8, epochs=4, batch=14, lr=2e-3, layers=2)
+    fit_reward(tmp_path, few, recipe, progress=lambda step, steps, loss: losses.append(loss))
+    assert len(losses) == 16
+    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+    quality = evaluate(open_judge(f"reward:{tmp_path}"), few[:3])
     assert quality.auroc is not None
-    assert quality.auroc > 0.6
-    assert all(b != a for a, b in pairwise(losses))
+    assert quality.auroc > 0.7
