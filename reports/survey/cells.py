@@ -79,29 +79,27 @@ def of_attack(row: Row, attack: str) -> Cell:
     return Cell(percent(done.asr), interval(done.asr_ci), median)
 
 
-def notes(summary: SurveySummary) -> list[tuple[str, str]]:
-    """What is to be said of a judge besides: its label, and a sentence of strangers' text at times."""
-    said: list[tuple[str, str]] = []
+def notes(summary: SurveySummary) -> list[tuple[list[str], str]]:
+    """What is to be said of single judges: their labels, and the same of all of them, at times in strangers' words."""
+    said: dict[str, list[str]] = {}
     for row in summary.rows:
-        said += [(row.label, f"failed: {problem}") for problem in row.problems]
-        for reason, attacks in _reasons(row).items():
-            said.append((row.label, f"{', '.join(attacks)} {reason}"))
-        if not row.problems and not row.complete:
-            state = "has not been asked yet" if row.quality is None else "is not finished: its rates are too high"
-            said.append((row.label, state))
-    return said
+        for sentence in _said(row):
+            said.setdefault(sentence, []).append(row.label)
+    return [(labels, sentence) for sentence, labels in said.items()]
 
 
-def _reasons(row: Row) -> dict[str, list[str]]:
-    """Attacks that cannot be run, by the reason; those on which nothing counts too."""
-    reasons: dict[str, list[str]] = {}
-    for attack, reason in row.lacks.items():
-        reasons.setdefault(reason, []).append(attack)
+def _said(row: Row) -> list[str]:
+    """What is to be said of a judge: why it failed, what cannot be run on it, what counts nowhere, what is missing."""
+    found = [f"failed: {problem}" for problem in row.problems]
+    found += [f"{attack} {why.replace(f'judge {row.judge}', 'the judge')}" for attack, why in row.lacks.items()]
     if row.complete:
-        for name, done in row.attacks.items():
-            if done.asr is None and not done.failed:
-                reasons.setdefault("counts on no problem: it rejects no plain wrong answer", []).append(name)
-    return reasons
+        idle = [name for name, done in row.attacks.items() if done.asr is None and not done.failed]
+        found += [f"{', '.join(idle)}: no problem counts, as no plain wrong answer is rejected"] if idle else []
+    elif row.quality is None and not row.problems:
+        found.append("has not been asked yet")
+    elif not row.problems:
+        found.append("is not finished: its rates are too high")
+    return found
 
 
 def flagged(summary: SurveySummary) -> list[tuple[str, str, list[str]]]:

@@ -36,7 +36,7 @@ def render_markdown(summary: SurveySummary) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (columns, ("---",) * len(columns), *rows)]
     machines = f" Machine: {'; '.join(summary.machines)}." if summary.machines else ""
     lines += ["", f"{plain(asked(summary))}. {MEANS}{machines}"]
-    said = [f"- {plain(label)}: {plain(text)}" for label, text in notes(summary)]
+    said = [f"- {plain(', '.join(labels))}: {plain(text)}" for labels, text in notes(summary)]
     return "\n".join([*lines, *(["", *said] if said else [])]) + "\n"
 
 

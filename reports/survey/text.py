@@ -24,13 +24,16 @@ def render_survey(summary: SurveySummary) -> RenderableType:
         _table(summary),
         Text(f"{MEANS}{_where(summary)}"),
     ]
-    parts += [Text(f"{visible(label, LONGEST)}: {visible(said)}", style="yellow") for label, said in notes(summary)]
+    parts += [Text(f"{_names(labels)}: {visible(said)}", style="yellow") for labels, said in notes(summary)]
     for id, means, labels in flagged(summary):
-        who = ", ".join(visible(label, LONGEST) for label in labels)
-        parts.append(Text(f"warning {id}: {visible(means)} ({who})", style="yellow"))
+        parts.append(Text(f"warning {visible(id)}: {visible(means)} ({_names(labels)})", style="yellow"))
     if not summary.complete:
         parts.append(Text("This survey is not finished; the same command goes on with it.", style="yellow"))
     return Group(*parts)
+
+
+def _names(labels: list[str]) -> str:
+    return ", ".join(visible(label, LONGEST) for label in labels)
 
 
 def _where(summary: SurveySummary) -> str:

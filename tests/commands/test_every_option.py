@@ -32,7 +32,7 @@ BAD = {
     "--to": ["no/such/page.html"],
     "--start": ["nowhere"],
     "--threshold": ["x", "nan", "-1", "", "0%", "101%", "many%", "%"],
-    "--judges": ["none.txt", "file", ""],
+    "--judges": ["none.txt", "run", ""],
     "--config": ["none.toml", "file"],
 }
 

@@ -192,7 +192,7 @@ def test_a_judge_that_accepts_everything_counts_in_no_attack(tmp_path: Path) -> 
     judges = {"gullible": lambda response: 1.0}
     found = summarise(hoodwink.survey(judges, **SMALL, out=tmp_path / "run"))
     text = " ".join(printed(render_survey(found), 120).split())
-    assert "gullible: openers, repeat counts on no problem: it rejects no plain wrong answer" in text
+    assert "gullible: openers, repeat: no problem counts, as no plain wrong answer is rejected" in text
     assert "5 of 5" in text
     assert "That cannot be said: no attack counts on any of 1 judge." in text
 
