@@ -94,7 +94,9 @@ def _said(row: Row) -> list[str]:
     found += [f"{attack} {why.replace(f'judge {row.judge}', 'the judge')}" for attack, why in row.lacks.items()]
     if row.complete:
         idle = [name for name, done in row.attacks.items() if done.asr is None and not done.failed]
-        found += [f"{', '.join(idle)}: no problem counts, as no plain wrong answer is rejected"] if idle else []
+        open_to = row.baseline is not None and row.baseline.rejected
+        why = "nothing was asked" if open_to else "no plain wrong answer is rejected"
+        found += [f"{', '.join(idle)}: no problem counts, as {why}"] if idle else []
     elif row.quality is None and not row.problems:
         found.append("has not been asked yet")
     elif not row.problems:
