@@ -22,12 +22,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# What `make survey` asks of whom: on two cores eight problems take about three quarters of an hour; it goes on where it
+# was broken off.
+SURVEY_JUDGES ?= tests/bench/judges.toml
+SURVEY_PROBLEMS ?= 8
+SURVEY_BUDGET ?= 640
+SURVEY_ATTACKS ?= openers,random,auto
+SURVEY_OUT ?= runs/survey
+
 PEERS := tests/bench/peers
 PEERS_BIN := .venv-peers/bin
 PEERS_READY := .venv-peers/ready
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup browser demo screenshot duel collapse test quick lint bench bench-search bench-peers bench-peers-setup clean
+.PHONY: setup browser demo screenshot duel collapse survey test quick lint bench bench-search bench-peers bench-peers-setup clean
 
 setup: $(READY)
 
@@ -57,6 +65,14 @@ duel: $(READY)
 # A policy trained on the referee's score until nothing that it says is right; about six minutes.
 collapse: $(READY)
 	$(BIN)/hoodwink collapse --judge referee --seed 0 --out runs/collapse
+
+# Every kind of judge, and every defence around one of them, in one table. The two that are trained for it come first.
+survey: $(READY) runs/reward/card.json runs/process/card.json
+	$(BIN)/hoodwink survey --judges $(SURVEY_JUDGES) --attacks $(SURVEY_ATTACKS) --problems $(SURVEY_PROBLEMS) \
+		--budget $(SURVEY_BUDGET) --seed 0 --out $(SURVEY_OUT)
+
+runs/%/card.json: | $(READY)
+	$(BIN)/hoodwink train --kind $* --out runs/$*
 
 # The picture in the README; the demo's report is what it shows.
 screenshot: browser demo

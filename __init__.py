@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .fuzz.collapse import Training, collapse
     from .fuzz.duel import duel
     from .fuzz.run import Run, attack, check, load_run
+    from .fuzz.survey import survey
     from .fuzz.target import Target
     from .fuzz.transfer import transfer
     from .judges.judge import Judge
@@ -66,6 +67,7 @@ _LAZY = {
     "report": "reports.views:report",
     "strategies": "strategies",
     "summarise": "reports.views:summarise",
+    "survey": "fuzz.survey:survey",
     "train": "judges.training:train",
     "transfer": "fuzz.transfer:transfer",
 }
@@ -105,6 +107,7 @@ __all__ = [
     "report",
     "strategies",
     "summarise",
+    "survey",
     "train",
     "transfer",
 ]

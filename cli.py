@@ -22,6 +22,7 @@ from .commands.exporting import export
 from .commands.manual import ROOT, epilogue
 from .commands.options import ConfigFile
 from .commands.reading import list_names, report, show
+from .commands.surveying import survey
 from .commands.training import collapse, duel, harden, train
 from .commands.transferring import transfer
 from .corpora.errors import HoodwinkError
@@ -75,6 +76,7 @@ for _command in (
 ):
     _name = _command.__name__.replace("_", "-")
     app.command(_command, name=_name, help_epilogue=epilogue(_name))
+app.command(survey, help_epilogue=epilogue("survey"))
 app.command(list_names, name="list", help_epilogue=epilogue("list"))
 app.config = (environment(), Files(app), whole_numbers)
 

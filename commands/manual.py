@@ -102,6 +102,18 @@ PAGES = {
         ),
         ("OUT/README.md        the card: how good the judge is on held-out problems",),
     ),
+    "survey": Page(
+        (
+            "hoodwink survey --judge referee --judge smollm2 --problems 8 --out runs/survey",
+            "hoodwink survey --judges judges.toml --attacks openers,random,auto --out runs/survey",
+            "hoodwink survey --judges judges.toml --dry-run",
+        ),
+        (
+            "RUN/table.md         the table in Markdown",
+            "RUN/report.html      the report, one file",
+            "RUN/JUDGE/           the run of a judge, like any other",
+        ),
+    ),
     "show": Page(("hoodwink show runs/first", "hoodwink show runs/first --json")),
     "report": Page(("hoodwink report runs/first", "hoodwink report runs/first --to page.html")),
     "export": Page(

@@ -188,7 +188,7 @@ def train(
     out: Folder,
     kind: Annotated[
         str,
-        Parameter(group=TRAINING, help="What is trained: referee (whole answers) or process (partial solutions)."),
+        Parameter(group=TRAINING, help="referee (whole answers), process (partial solutions) or reward (a score)."),
     ] = "referee",
     corpus: Annotated[
         str, Parameter(group=PROBLEMS, help="Problems to train on and to be measured on.")
@@ -204,7 +204,8 @@ def train(
 ) -> int:
     """Train a judge: SmolLM2 with a LoRA adapter that matches answers to references, or one for partial solutions.
 
-    About six minutes on two CPU cores. A training that was stopped goes on with the same command.
+    With --kind reward it is a whole model with one number on top, which `reward:OUT` opens. About six minutes on two
+    CPU cores. A training that was stopped goes on with the same command.
     """
     from ..corpora.names import lookup
     from ..judges.examples import Recipe

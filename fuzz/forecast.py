@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..corpora.records import Item, Problem
@@ -74,6 +74,13 @@ def of_duel(plans: Sequence[Plan]) -> Forecast:
     parts = [Part(f"recipe {plan.recipe.name}", f.verdicts, "a duel") for plan, f in zip(plans, each, strict=True)]
     notes = dict.fromkeys(note for forecast in each for note in forecast.notes)
     return Forecast(tuple(parts), (*notes, "what is asked of the first judge is asked once, for all recipes"))
+
+
+def of_survey(forecasts: Mapping[str, Forecast]) -> Forecast:
+    """What a survey asks at most, by the label of each judge."""
+    parts = tuple(Part(label, forecast.verdicts, "checks and attacks") for label, forecast in forecasts.items())
+    notes = dict.fromkeys(note for forecast in forecasts.values() for note in forecast.notes)
+    return Forecast(parts, tuple(notes))
 
 
 def _of_duel(plan: Plan) -> Forecast:

@@ -80,10 +80,10 @@ def machine() -> dict[str, Any]:
     return {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
-def write_card(card: Card, folder: Path) -> None:
-    """Write the card as JSON and as a README that people and model hubs read."""
+def write_card(card: Card, folder: Path, readme: str | None = None) -> None:
+    """Write the card as JSON and as a README that people and model hubs read: by default that of an adapter."""
     (folder / CARD_FILE).write_text(json.dumps(card.to_json(), indent=1) + "\n", "utf-8")
-    (folder / README_FILE).write_text(_readme(card), "utf-8")
+    (folder / README_FILE).write_text(_readme(card) if readme is None else readme, "utf-8")
 
 
 def _readme(card: Card) -> str:
@@ -124,12 +124,13 @@ Written by `hoodwink {"harden" if t.finds else "train"}`; do not edit.
   **accuracy {q.clean_accuracy or 0:.4f}**, AUROC {q.auroc or 0:.4f}, right accepted {q.right_accepted or 0:.4f},
   wrong accepted {q.wrong_accepted or 0:.4f}.
 {unfinished}
-{_table("accuracy by family", q.by_family)}
-{_table("accepted, kinds it was trained on", kinds)}
-{_table("accepted, near misses and fragments (not trained on)", apart)}"""
+{table("accuracy by family", q.by_family)}
+{table("accepted, kinds it was trained on", kinds)}
+{table("accepted, near misses and fragments (not trained on)", apart)}"""
 
 
-def _table(title: str, rows: dict[str, tuple[float, int]]) -> str:
+def table(title: str, rows: dict[str, tuple[float, int]]) -> str:
+    """Rows of shares and numbers in Markdown."""
     lines = [f"| {title} | share | n |", "| --- | --- | --- |"]
     lines += [f"| {name} | {rate:.3f} | {count} |" for name, (rate, count) in rows.items()]
     return "\n".join(lines) + "\n"

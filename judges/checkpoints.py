@@ -42,9 +42,9 @@ def source_of(
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 
-def finished(out: Path, source: str) -> Training | None:
-    """What `out` says of the same training, if that is complete."""
-    if not all((out / name).is_file() for name in (ADAPTER_FILE, CONFIG_FILE)):
+def finished(out: Path, source: str, files: Sequence[str] = (ADAPTER_FILE, CONFIG_FILE)) -> Training | None:
+    """What `out` says of the same training, if that is complete: `files` are what it leaves."""
+    if not all((out / name).is_file() for name in files):
         return None
     try:
         values = json.loads((out / TRAINING_FILE).read_text("utf-8"))

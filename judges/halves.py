@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from .engine import EXACT, ROUNDED, out_of_memory
+from .engine import EXACT, ROUNDED, Engine, Readout, out_of_memory
 from .packing import IN_USE, Pack, forward
 from .prefixes import Prefixes, Tokens, common
-from .prompted import PromptedJudge
 
 #: Tokens of one pass through the lower layers.
 PASS = 1024
@@ -31,8 +30,19 @@ KEPT = 2 << 30
 Read = Callable[[Sequence[Sequence[int]]], torch.Tensor]
 
 
-def reader(student: PromptedJudge, sequences: Sequence[Sequence[int]]) -> Read:
-    """What turns some of the sequences into the log-odds that they are read by, `(sequences,)`, with gradients.
+class Student(Protocol):
+    """What is trained: a model in its engine, what is read off its last hidden state, and its number format."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def read(self) -> Readout: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+
+def reader(student: Student, sequences: Sequence[Sequence[int]]) -> Read:
+    """What turns some of the sequences into what they are read by, a row each, with gradients.
 
     By halves, if that agrees with the model's own plain pass, which is taken if not.
     """
@@ -118,7 +128,7 @@ class Halves:
         return states[0]
 
     def odds(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
-        """What is read off each sequence, `(sequences,)`, with gradients for what is trained."""
+        """What is read off each sequence, a row each, with gradients for what is trained."""
         unique = sorted({tuple(s) for s in sequences})
         plan = Plan(unique, self.device)
         known = None if self.states is None else self._known(self.states, plan)

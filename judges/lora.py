@@ -98,12 +98,16 @@ def _student(judge: PromptedJudge, recipe: Recipe) -> tuple[PromptedJudge, Any]:
     plain = judge.origin.load(judge.dtype).to(judge.engine.device)
     student = PromptedJudge(plain, judge.tokenizer, judge.template, name=judge.name, weights=judge.weights)
     start = judge.origin.adapter
-    model = _with_new_adapter(plain, recipe) if start is None else loaded(plain, start, trainable=True)
+    model = with_new_adapter(plain, recipe) if start is None else loaded(plain, start, trainable=True)
     return student, model.eval()
 
 
-def _with_new_adapter(model: Any, recipe: Recipe) -> Any:
-    """The model with an adapter that changes nothing yet."""
+def with_new_adapter(model: Any, recipe: Recipe, task: str | None = "CAUSAL_LM") -> Any:
+    """The model with an adapter that changes nothing yet; `task` is what peft calls what the model does.
+
+    Raises:
+        UsageError: the model has no layers that adapters are put on.
+    """
     from peft import LoraConfig, get_peft_model
 
     depth = model.config.num_hidden_layers
@@ -117,7 +121,7 @@ def _with_new_adapter(model: Any, recipe: Recipe) -> Any:
         lora_alpha=2 * recipe.rank,
         target_modules=names,
         layers_to_transform=list(range(depth - recipe.layers, depth)),
-        task_type="CAUSAL_LM",
+        task_type=task,
     )
     # peft draws initial weights from torch's global stream: lend it a seed of ours and give the stream back untouched.
     seed = int(np.random.default_rng([recipe.seed, 1]).integers(2**31))

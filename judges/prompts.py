@@ -83,11 +83,17 @@ class Prompt:
         return text
 
 
-def conversation(item: Item, tokenizer: Any) -> str:
-    """Question and response as the turns of a user and an assistant, by a tokenizer's chat format, defused."""
+def conversation(item: Item, tokenizer: Any, *, reference: bool = False) -> str:
+    """Question and response as the turns of a user and an assistant, by a tokenizer's chat format, defused.
+
+    With `reference` the user also says the reference answer.
+    """
     specials = special_texts(tokenizer)
+    asked = defuse(item.problem.question, specials)
+    if reference:
+        asked = f"{asked}\n\nReference answer: {defuse(item.problem.reference, specials)}"
     turns = [
-        {"role": "user", "content": defuse(item.problem.question, specials)},
+        {"role": "user", "content": asked},
         {"role": "assistant", "content": defuse(item.response, specials)},
     ]
     text: str = tokenizer.apply_chat_template(turns, tokenize=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from .prompts import Prompt, conversation, defuse, load_prompt
 from .readout import labels_of
 from .vocabulary import special_texts
 
+#: How a folder's model wants to be asked, where `hoodwink train` made it: `{"reference": true}`.
+OPTIONS_FILE = "hoodwink.json"
+
 
 class RewardJudge(LocalJudge):
     """A sequence classifier that reads question and response; its logits are the verdict.
@@ -28,9 +32,10 @@ class RewardJudge(LocalJudge):
     threshold of 0.5 lies at a reward of 0), and the score, for display, its sigmoid. Of several labels one accepts, see
     `Labels`: the score is its probability. `threshold` is in units of the score.
 
-    The model reads the conversation by its tokenizer's chat format, the question as the user's turn and the response as
-    the assistant's. Without a chat format an encoder reads them as its pair of texts, and a decoder one behind the
-    other (the prompt `pair`). With a `prompt` either reads that as one text, which may show the reference.
+    The model reads the conversation by its tokenizer's chat format, the question as the user's turn (with `reference`,
+    the reference answer too) and the response as the assistant's. Without a chat format an encoder reads them as its
+    pair of texts, and a decoder one behind the other (the prompt `pair`). With a `prompt` either reads that as one
+    text, which may show the reference.
     """
 
     def __init__(
@@ -43,18 +48,24 @@ class RewardJudge(LocalJudge):
         threshold: float = 0.5,
         accept: str | None = None,
         prompt: Prompt | None = None,
+        reference: bool = False,
     ) -> None:
         """`model` is transformers' `...ForSequenceClassification`; `weights` identifies its weights.
 
         Raises:
             UsageError: no label plainly means accept, the prompt asks for a rating, the tokenizer pairs texts in a way
-                that is not known here, or the threshold is not inside (0, 1).
+                that is not known here, the threshold is not inside (0, 1), or there is a `reference` and no chat.
         """
         if prompt is not None and prompt.scale is not None:
             raise UsageError(f"the prompt of {name} asks for a rating, and a classifier writes nothing; take another")
         self.labels = Labels(model.config, accept, name)
         read = labels_of(model)
         self.chats = prompt is None and bool(tokenizer.chat_template)
+        self.reference = reference
+        if reference and not self.chats:
+            raise UsageError(
+                f"reference=True of {name} needs a chat format and no prompt; let a prompt show the reference"
+            )
         self.pairs = prompt is None and not self.chats and read is None
         self.marked = not self.chats
         self.template = prompt or load_prompt("pair")
@@ -63,7 +74,8 @@ class RewardJudge(LocalJudge):
             self._tell_texts_apart()
         #: transformers' decoders read the last token that is no padding, also where the text itself ends in that.
         self._padding = None if read is None else model.config.get_text_config().pad_token_id
-        shown = "chat" if self.chats else "pair of texts" if self.pairs else self.template.fingerprint
+        chat = "chat with reference" if reference else "chat"
+        shown = chat if self.chats else "pair of texts" if self.pairs else self.template.fingerprint
         identity = (weights, shown, threshold, str(self.dtype), self.labels.names, self.labels.accept)
         self.fingerprint = hashlib.sha256(repr((*identity, self.labels.exclusive)).encode()).hexdigest()[:16]
 
@@ -96,7 +108,7 @@ class RewardJudge(LocalJudge):
     def prompt(self, item: Item) -> str:
         """What the model reads for an item, before its tokenizer adds its marks; of a pair a text a line."""
         if self.chats:
-            return conversation(item, self.tokenizer)
+            return conversation(item, self.tokenizer, reference=self.reference)
         return "\n".join(self._pair(item)) if self.pairs else self.template.request(item, self.tokenizer)
 
     def _pair(self, item: Item) -> tuple[str, str]:
@@ -139,6 +151,7 @@ def from_hub(
     adapter: str | None = None,
     accept: str | None = None,
     prompt: str | None = None,
+    reference: bool | None = None,
     threshold: float = 0.5,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -149,15 +162,20 @@ def from_hub(
     """`reward:ORG/MODEL`: a reward model or sequence classifier from the Hugging Face hub or a folder.
 
     `accept` names the label that accepts where that is not plain. `prompt` is a prompt by name or a Jinja file, to show
-    the reference too. `adapter` is a folder with a LoRA adapter for the model.
+    the reference too. `reference` puts the reference into the user's turn of a chat; the folders that `hoodwink train
+    --kind reward` leaves say so themselves. `adapter` is a folder with a LoRA adapter for the model.
 
     Raises:
         UsageError: there is no such model, it cannot be loaded or is no classifier, or adapter or labels do not fit.
     """
     where, kind = choose(device, dtype, threads)
     shown = None if prompt is None else load_prompt(prompt)
+    told = _told(path) and prompt is None
+    says = told if reference is None else reference
     source = Source("reward", path, revision, None, trust_remote_code, None if adapter is None else _labels_of(adapter))
-    name = with_options(source.name, prompt=prompt, accept=accept)
+    # A name says what its folder does not.
+    other = None if says == told else str(says)
+    name = with_options(source.name, prompt=prompt, accept=accept, reference=other)
     model, origin = opened(source, where, kind, head=CLASSIFIER, name=name, adapter=adapter)
     return RewardJudge(
         model,
@@ -167,7 +185,27 @@ def from_hub(
         threshold=threshold,
         accept=accept,
         prompt=shown,
+        reference=says,
     )
+
+
+def _told(path: str) -> bool:
+    """Whether a folder says of its model that it was trained to read the reference.
+
+    Raises:
+        UsageError: what it says cannot be read.
+    """
+    file = Path(path) / OPTIONS_FILE
+    if not file.is_file():
+        return False
+    try:
+        options = json.loads(file.read_text("utf-8"))
+        known = isinstance(options, dict) and set(options) <= {"reference"}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}; train the model again, or delete the file") from error
+    if not known or not isinstance(said := options.get("reference", False), bool):
+        raise UsageError(f'{file} holds {options!r:.60}; write {{"reference": true}}, or delete the file')
+    return said
 
 
 def _labels_of(adapter: str | Path) -> int | None:

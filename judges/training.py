@@ -22,6 +22,7 @@ from .referee import OWN, referee, smollm2
 KINDS = {
     "referee": "hoodwink.judges.training:train",
     "process": "hoodwink.judges.training:train_process",
+    "reward": "hoodwink.judges.reward_training:train_reward",
 }
 
 

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..corpora.words import many
 from ..fuzz.forecast import Forecast
 from .escape import visible
 
@@ -17,12 +18,7 @@ def render_forecast(
 
     `rate` is in verdicts a second, measured on so many responses (`asked`) or None; `price` is that of 1,000 verdicts.
     """
-    table = Table("verdicts for", "at most", "made of", title=f"A run on judge {visible(judge)}", title_justify="left")
-    table.columns[1].justify = "right"
-    for part in forecast.parts:
-        table.add_row(part.name, f"{part.verdicts:,}", part.made_of)
-    table.add_section()
-    table.add_row("together", f"{forecast.verdicts:,}", "")
+    table = _table(f"A run on judge {visible(judge)}", forecast)
     lines = [f"Not counted: {note}." for note in forecast.notes]
     if rate is not None:
         lines.append(
@@ -37,6 +33,24 @@ def render_forecast(
         lines.append("A search ends with its find, so a judge that is easy to fool costs far less.")
     lines.append("Nothing was written.")
     return Group(table, *(Text(line) for line in lines))
+
+
+def render_survey_forecast(forecast: Forecast) -> RenderableType:
+    """A part for each judge of a survey, and their sum."""
+    lines = [f"Not counted: {note}." for note in forecast.notes]
+    lines.append("A search ends with its find, so a judge that is easy to fool costs far less.")
+    lines.append("Nothing was written.")
+    return Group(_table(f"A survey of {many(len(forecast.parts), 'judge')}", forecast), *map(Text, lines))
+
+
+def _table(title: str, forecast: Forecast) -> Table:
+    table = Table("verdicts for", "at most", "made of", title=title, title_justify="left")
+    table.columns[1].justify = "right"
+    for part in forecast.parts:
+        table.add_row(Text(visible(part.name)), f"{part.verdicts:,}", part.made_of)
+    table.add_section()
+    table.add_row("together", f"{forecast.verdicts:,}", "")
+    return table
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,9 @@ from ..fuzz.checks import Checks
 from ..fuzz.collapse import Progress as Training
 from ..fuzz.duel import Watch
 from ..fuzz.rounds import EVAL, HELD_OUT, TRAIN, Round
+from ..fuzz.survey import Entrant
+from ..fuzz.survey import Watch as SurveyWatch
+from .escape import visible
 from .text import percent, render_checks, write
 
 #: Seconds between lines where there is no terminal.
@@ -110,6 +113,29 @@ class AttackProgress(_Display):
             note += f"  ({state.replayed} replayed)"
         eta = state.seconds / state.done * (state.cells - state.done) if state.done else None
         self.show(state.done, state.cells, note, eta)
+
+
+class SurveyProgress(_Display):
+    """The judge that a survey is at, how far its attacks are, and a line for each that is done."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "")
+
+    def watch(self) -> SurveyWatch:
+        """Who is to be told."""
+        return SurveyWatch(self._begin, self._attack, self._end)
+
+    def _begin(self, entrant: Entrant, place: int, total: int) -> None:
+        self.begin(f"judge {place}/{total} {visible(entrant.label, 40)}")
+
+    def _attack(self, state: Progress) -> None:
+        eta = state.seconds / state.done * (state.cells - state.done) if state.done else None
+        rate = f"{state.asked / state.seconds:.0f}" if state.seconds > 0 else "–"
+        self.show(state.done, state.cells, f"fooled {state.fooled}  {state.asked} verdicts, {rate}/s", eta)
+
+    def _end(self, entrant: Entrant, error: str, seconds: float) -> None:
+        line = f"{visible(entrant.label, 40)} {f'failed: {visible(error)}' if error else 'done'} in {seconds:.0f} s"
+        self.console.print(Text(line, style="red" if error else ""))
 
 
 class CollapseProgress(_Display):

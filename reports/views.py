@@ -32,6 +32,11 @@ VIEWS = {
         "hoodwink.reports.duel.recipes:render_recipes",
         "hoodwink.reports.duel.recipes_page:render",
     ),
+    "survey": (
+        "hoodwink.reports.survey.summary:summarise",
+        "hoodwink.reports.survey.text:render_survey",
+        "hoodwink.reports.survey.page:render",
+    ),
     "collapse": (
         "hoodwink.reports.collapse.summary:summarise",
         "hoodwink.reports.collapse.summary:render",

@@ -32,6 +32,7 @@ BAD = {
     "--to": ["no/such/page.html"],
     "--start": ["nowhere"],
     "--threshold": ["x", "nan", "-1", "", "0%", "101%", "many%", "%"],
+    "--judges": ["none.txt", "run", ""],
     "--config": ["none.toml", "file"],
 }
 
@@ -43,6 +44,7 @@ NEEDED = {
     "collapse": ["--judge", "planted:length", "--steps", "1", "--out", "run"],
     "train": ["--out", "trained"],
     "harden": ["harvest", "--out", "trained"],
+    "survey": ["--judge", "planted:length", "--out", "run", *SMALL],
     "show": ["harvest"],
     "report": ["harvest"],
     "export": ["harvest", "exported", "--to", "jsonl"],

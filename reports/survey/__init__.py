@@ -1,0 +1,1 @@
+"""What a survey shows: many judges side by side."""
