@@ -181,7 +181,7 @@ def read_reply(answer: Any) -> Reply:
     if text is None or refusal:  # a refusal, whatever stands beside it; a tool call
         return Reply(None, _storable(refusal) if isinstance(refusal, str) else "")
     said = read_text(text)
-    listed = _first_token(getattr(choice, "logprobs", None))
+    listed = first_token(getattr(choice, "logprobs", None))
     if isinstance(said, bool) and listed is not None and _bare(listed[0]) == _bare(text):
         return Reply(_probability(listed[1]), _storable(text))
     return Reply(said, _storable(text))
@@ -199,7 +199,7 @@ def _text_of(choice: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
+def first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
     """The first token and the probabilities listed for it, its own among them; None where there are none."""
     content = getattr(logprobs, "content", None)
     tokens, own = getattr(logprobs, "tokens", None), getattr(logprobs, "token_logprobs", None)
