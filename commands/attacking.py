@@ -137,13 +137,17 @@ def check(
     what it means for the results of an attack.
     """
     from ..fuzz.run import check as call
+    from ..judges.judge import Metered
     from ..reports.text import render_checks, render_kinds, write
+    from ..reports.usage import render_usage, usage_json, usage_of
 
     judging = open_named(judge, opening)
     name, checks = call(judging, corpus, problems=problems, seed=seed)
     if json:
-        print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json()})
+        used = usage_json(judging.used()) if isinstance(judging, Metered) else {}
+        print_json({"schema": "hoodwink.checks/1", "judge": name, **checks.to_json(), "used": used})
     else:
         write(output(), render_checks(name, checks))
         write(output(), render_kinds(checks.quality))
+        write(output(), render_usage(usage_of(judging)))
     return 0

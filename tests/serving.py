@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         with server.lock:
             server.requests.append({"path": self.path, **asked})
-            server.headers.append(dict(self.headers))
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
             server.running += 1
             server.most = max(server.most, server.running)
             fault = server.faults.pop(0) if server.faults else server.script(asked, said)

@@ -84,9 +84,7 @@ def _status(status: int, said: str, headers: Any, model: str, key_env: str) -> F
     if status in (408, 409, 425) or status >= 500:
         return Fault(text, Blame.EITHER, True, wait=_asked_wait(headers))
     if status in (404, 405):
-        return Fault(
-            text, Blame.SERVER, False, fix=f"write a model that it serves instead of {model}, or mend its URL"
-        )
+        return Fault(text, Blame.SERVER, False, fix=f"write a model that it serves instead of {model}, or mend its URL")
     if status in (400, 413, 422) and _TOO_LONG.search(said):
         return Fault(text, Blame.REQUEST, False, certain=True)
     return Fault(text, Blame.REQUEST, False, fix="see what it wants in its documentation")

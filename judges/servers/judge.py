@@ -217,8 +217,8 @@ class ServerJudge:
         self._noted[WAY] = [_WORDS[way].format(samples=self.asking.samples)]
         if self._remembered and list(self._remembered) != self._noted[WAY]:
             raise JudgeError(
-                f"judge {self.name}: verdicts of this run were read by {self._remembered[0]}, and as the server answers "
-                f"now it would be {self._noted[WAY][0]}; serve the model as before, or use another --out"
+                f"judge {self.name}: verdicts of this run were read by {self._remembered[0]}, and as it answers now "
+                f"it would be {self._noted[WAY][0]}; serve the model as before, or use another --out"
             )
         return way
 

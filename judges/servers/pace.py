@@ -39,10 +39,9 @@ class Pace:
 
     async def turn(self, tokens: int) -> None:
         """Wait until a request of about so many tokens may begin."""
-        now = self._clock()
-        start = max(now, self._next, self._paid)
+        start = max(self._clock(), self._next, self._paid, self._paused)
         self._next = start + self._request
-        self._paid = max(now, self._paid) + tokens * self._token
+        self._paid = start + tokens * self._token
         while (left := max(start, self._paused) - self._clock()) > 0:
             await self._sleep(left)
 

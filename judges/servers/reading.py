@@ -9,7 +9,7 @@ from typing import Any
 from ...corpora.errors import JudgeError
 from ...corpora.records import Verdict
 from ..judge import MAX_MARGIN, logit, sigmoid, unread
-from ..replies import Reply, first_token, read_rating, read_reply, read_text, verdict_on
+from ..replies import Reply, bare, first_token, read_rating, read_reply, read_text, verdict_on
 from ..scale import Scale
 
 
@@ -44,9 +44,8 @@ def by_logprobs(answer: Any, threshold: float, scale: Scale | None) -> Verdict:
 
 def log_odds(listed: Mapping[str, float]) -> float | None:
     """Log-odds of yes against no by the probabilities of the tokens listed; None if neither is among them."""
-    said = {token: read_text(token) for token in listed}
-    yes = sum(p for token, p in listed.items() if said[token] is True)
-    no = sum(p for token, p in listed.items() if said[token] is False)
+    yes = sum(p for token, p in listed.items() if bare(token) == "yes")
+    no = sum(p for token, p in listed.items() if bare(token) == "no")
     if not yes and not no:
         return None
     least = max(0.0, min(1 - sum(listed.values()), *listed.values()))

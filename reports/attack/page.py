@@ -12,6 +12,7 @@ from ...judges.opening import NAMED
 from ..made import SIDECAR, Page
 from ..page import page
 from ..reproduce import constraint_words, has_names, option_words
+from ..usage import usage_lines
 from . import figures
 from .answers import answers
 from .gallery import hang
@@ -88,7 +89,7 @@ def settings(summary: RunSummary) -> list[tuple[str, str]]:
         ("constraints", shlex.join(constraint_words(asked["constraints"])) or "none"),
         ("proposer", asked["proposer"] or "the judge's own, if it has one"),
     ]
-    return [*rows, *summary.versions.items()]
+    return [*rows, *usage_lines(summary.used, summary.noted), *summary.versions.items()]
 
 
 def command(summary: RunSummary) -> str | None:

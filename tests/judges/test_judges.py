@@ -28,6 +28,7 @@ SPECS = {
     "smollm2": "smollm2",
     "hf": "hf:model",
     "reward": "reward:classifier",
+    "openai": "openai:my-model@URL",
     "python": "python:hw_conformance:grade",
     "planted": "planted:length",
 }
@@ -59,6 +60,9 @@ def spec(request, folder, tiny, as_smollm2, problems, reward_model):
         (folder / "duel" / "config.json").write_text(json.dumps({"identity": first}))
     elif request.param == "python":
         (folder / "hw_conformance.py").write_text(JUDGE_SOURCE)
+    elif request.param == "openai":
+        pytest.importorskip("openai")
+        return request.getfixturevalue("served").spec
     return SPECS[request.param]
 
 
@@ -187,8 +191,11 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("reffere", "no judge is named 'reffere'; did you mean referee?"),
         ("smollm", "no judge is named 'smollm'; did you mean smollm2?"),
         ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted:?"),
-        ("", "no judge is named ''; known: ensemble:, hf:, planted:, python:, referee, reward:, smollm2"),
-        ("gpt", "no judge is named 'gpt'; known: ensemble:, hf:, planted:, python:, referee, reward:, smollm2"),
+        ("", "no judge is named ''; known: ensemble:, hf:, openai:, planted:, python:, referee, reward:, smollm2"),
+        (
+            "gpt",
+            "no judge is named 'gpt'; known: ensemble:, hf:, openai:, planted:, python:, referee, reward:, smollm2",
+        ),
         ("hf", "judge 'hf' is incomplete; write hf:NAME"),
         ("planted:", "judge 'planted:' is incomplete; write planted:NAME"),
         ("python:threshold=0.5", "judge 'python:threshold=0.5' is incomplete; write python:NAME"),

@@ -184,6 +184,12 @@ def test_options_that_change_verdicts_change_the_fingerprint_and_are_in_the_name
     assert open_judge(f"openai:my-model-2@{served.url}").fingerprint != plain.fingerprint
 
 
+def test_the_query_of_a_url_is_sent_along(served):
+    judge = open_judge(f"{served.spec}?api-version=2024-06-01&x=1?by=text")
+    assert ask(judge, items_of("272"))[0].accepted
+    assert {r["path"] for r in served.requests} == {"/v1/chat/completions?api-version=2024-06-01&x=1"}
+
+
 def test_requests_are_in_flight_together_and_answers_come_in_order(served):
     def slow(asked, said):
         time.sleep(0.02 * (len(said) % 3))
@@ -204,8 +210,8 @@ def test_requests_are_in_flight_together_and_answers_come_in_order(served):
     [
         refuse(429), refuse(429, retry_after="0"), refuse(429, retry_after_ms="5"), refuse(429, retry_after="soon"),
         refuse(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), refuse(500), refuse(503), refuse(502), refuse(408),
-        raw(b"{not json"), raw(b""), raw(b"[]"), raw(b'"yes"'), raw(b"null"), raw(b'{"choices": null}'), raw(b"\xff\xfe"),
-        raw(b'{"choices": [null]}'), raw(b'{"choices": [{"message": 3}]}'), raw(b'{"choices": "yes"}'),
+        raw(b"{not json"), raw(b""), raw(b"[]"), raw(b'"yes"'), raw(b"null"), raw(b'{"choices": null}'),
+        raw(b"\xff\xfe"), raw(b'{"choices": [null]}'), raw(b'{"choices": [{"message": 3}]}'), raw(b'{"choices": "yes"}'),
         say(), say("Yes", "No"), say(""), say(" \n"), say(None), drop, truncate,
     ],
 )  # fmt: skip

@@ -213,7 +213,7 @@ def test_finds_are_the_lines_of_the_file(run: Run) -> None:
 def test_json_has_the_documented_keys_and_is_json(run: Run) -> None:
     data: dict[str, Any] = json.loads(json.dumps(summarise(run).to_json()))
     top = ["schema", "complete", "judge", "settings", "versions", "attacks", "strings", "finds", "diversity"]
-    top += ["scores"]
+    top += ["scores", "used", "noted"]
     assert list(data) == top
     assert data["schema"] == "hoodwink.run/1"
     assert set(data["attacks"][0]) == set(AttackSummary.__dataclass_fields__)
