@@ -14,6 +14,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+#: What fools the model.
+HOLE = "olution"
+
 #: What a fault does with the connection instead of an answer, or before one.
 Fault = Callable[["Handler", dict[str, Any]], None]
 
@@ -91,10 +94,12 @@ def said_in(asked: dict[str, Any]) -> str:
 
 
 def yes_of(asked: dict[str, Any]) -> float:
-    """How sure the model is: of the reference in the answer very, of anything else by its length."""
+    """How sure the model is: of the reference in the answer very, of its hole quite, of anything else by its length."""
     text = asked["prompt"] if "prompt" in asked else asked["messages"][-1]["content"]
     reference = text.partition("Reference answer: ")[2].partition("\n")[0]
     said = said_in(asked)
+    if HOLE in said:
+        return 0.9
     return 0.95 if reference in said else 0.1 + 0.002 * (len(said) % 100)
 
 

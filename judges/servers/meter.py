@@ -95,7 +95,7 @@ class Meter:
 
     def used(self) -> dict[str, Usage]:
         """See `Metered`."""
-        return {self.name: self.total} if self.total.calls else {}
+        return {self.name: self.total}
 
     def charge(self, used: Mapping[str, Usage]) -> None:
         """See `Metered`."""

@@ -35,6 +35,7 @@ def test_a_lost_key_and_an_interrupt_lose_nothing_and_the_same_command_goes_on(
 ) -> None:
     assert call(*attack(served, "whole")).code == 0
     undisturbed, half = Counter(served.answered), len(served.answered) // 2
+    assert len(finds(tmp_path / "whole")) >= 2
     whole = json.loads(call("show", "whole", "--json").out)
     resumed = undisturbed + Counter(["4"])  # the probe once more, in the second process
 

@@ -125,7 +125,7 @@ def answer(prompt, completion):
 
 def test_what_is_counted():
     meter = Meter("m", Caps(price_in=2.0, price_out=10.0))
-    assert meter.used() == {}
+    assert meter.used() == {"m": Usage(0, 0, 0, 0.0)}
     for told, tokens in ((answer(1_000, 100), 1_100), (None, 0), (answer(None, "x"), 0), (SimpleNamespace(), 0)):
         meter.begin(10)
         assert meter.end(told) == tokens

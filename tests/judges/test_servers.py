@@ -12,7 +12,7 @@ from hoodwink.corpora.oracles import ExactOracle
 from hoodwink.corpora.records import Candidate, Item, Problem
 from hoodwink.fuzz.gate import Ask, Gate
 from hoodwink.fuzz.store import Store
-from hoodwink.judges.judge import Afresh, Metered, Notes, Piecemeal, Staged, ask, logit
+from hoodwink.judges.judge import Afresh, Metered, Notes, Piecemeal, Staged, Usage, ask, logit
 from hoodwink.judges.opening import open_judge
 from serving import completion, drop, grade, hang, raw, refuse, say, truncate
 
@@ -211,7 +211,8 @@ def test_requests_are_in_flight_together_and_answers_come_in_order(served):
         refuse(429), refuse(429, retry_after="0"), refuse(429, retry_after_ms="5"), refuse(429, retry_after="soon"),
         refuse(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), refuse(500), refuse(503), refuse(502), refuse(408),
         raw(b"{not json"), raw(b""), raw(b"[]"), raw(b'"yes"'), raw(b"null"), raw(b'{"choices": null}'),
-        raw(b"\xff\xfe"), raw(b'{"choices": [null]}'), raw(b'{"choices": [{"message": 3}]}'), raw(b'{"choices": "yes"}'),
+        raw(b"\xff\xfe"), raw(b'{"choices": [null]}'), raw(b'{"choices": "yes"}'),
+        raw(b'{"choices": [{"message": 3}]}'),
         say(), say("Yes", "No"), say(""), say(" \n"), say(None), drop, truncate,
     ],
 )  # fmt: skip
@@ -446,7 +447,7 @@ def test_a_cap_on_cost_holds_with_many_requests_under_way(served):
     used = judge.used()[judge.name]
     assert used.cost == pytest.approx(1.0)
     assert (used.calls, used.prompt_tokens, used.completion_tokens) == (10, 500, 10)
-    assert opened(served, prices).used() == {}
+    assert opened(served, prices).used() == {judge.name: Usage(0, 0, 0, 0.0)}
 
 
 def test_a_cap_on_cost_needs_prices_and_a_server_that_counts(served):
@@ -490,3 +491,15 @@ def test_verdicts_do_not_depend_on_what_is_asked_beside(served, items):
     together = ask(judge, items)
     assert [ask(judge, [item])[0] for item in items[:4]] == together[:4]
     assert all(dataclasses.astuple(v) for v in together)
+
+
+def test_caps_hold_inside_another_judge_too(served):
+    """Judges around this one hand on what earlier processes used, and what this one used."""
+    with Store.in_memory() as store:
+        spec = f"ensemble:({served.spec}?max_calls=8),(planted:echo)?aggregate=mean"
+        Gate(open_judge(spec), ExactOracle(), store).consider(asks("1", "2", "3"))
+        assert store.get("used")[served.spec][0] == 4
+        Gate(open_judge(spec), ExactOracle(), store).consider(asks("4"))
+        with pytest.raises(JudgeError, match="max_calls=8 is reached"):
+            Gate(open_judge(spec), ExactOracle(), store).consider(asks("5", "6"))
+        assert len(served.requests) == 8
