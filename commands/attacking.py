@@ -143,9 +143,11 @@ def check(
     from ..fuzz.calibration import ACCEPTANCE
     from ..fuzz.defence_cost import Layer, layers
     from ..fuzz.run import check as call
+    from ..judges.judge import Metered
     from ..reports.checking import checks_json, render_check
     from ..reports.defence_cost import render_layers
     from ..reports.text import write
+    from ..reports.usage import render_usage, usage_json, usage_of
 
     judging = open_named(judge, opening, calibrating=True)
     inside: list[Layer] = []
@@ -159,9 +161,11 @@ def check(
     )
     if json:
         more = {"layers": [layer.to_json() for layer in inside]} if inside else {}
-        print_json({**checks_json(name, checks), **more})
+        used = usage_json(judging.used()) if isinstance(judging, Metered) else {}
+        print_json({**checks_json(name, checks), **more, "used": used})
     else:
         write(output(), render_check(name, checks))
         if inside:
             write(output(), render_layers(inside))
+        write(output(), render_usage(usage_of(judging)))
     return 0

@@ -218,7 +218,7 @@ class Store:
         with self.transaction():
             for table in ("trials", "finds", "cells", "problems"):
                 self.db.execute(f"DELETE FROM {table}")
-            self.db.execute("DELETE FROM meta WHERE key NOT IN ('schema', 'used')")
+            self.db.execute("DELETE FROM meta WHERE key NOT IN ('schema', 'used', 'noted', 'partial')")
             rows = [(p.id, i, json.dumps(p.to_json())) for i, p in enumerate(problems)]
             self.db.executemany("INSERT INTO problems VALUES (?, ?, ?)", rows)
 

@@ -201,6 +201,31 @@ class Metered(Protocol):
         ...
 
 
+@runtime_checkable
+class Piecemeal(Protocol):
+    """A judge whose verdicts owe nothing to the batch they are asked in, and that still has some when a call fails.
+
+    Verdicts that were paid for are then kept, and the rest of the batch can be asked alone.
+    """
+
+    def done(self, items: Sequence[Item]) -> Mapping[int, Verdict]:
+        """What the last call found, by the places of its items; nothing if it was about other items than these."""
+        ...
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """A judge that finds out things worth a note in a report, such as what a server says of itself."""
+
+    def noted(self) -> dict[str, list[str]]:
+        """What was found, under a few headings; each text once."""
+        ...
+
+    def remember(self, noted: Mapping[str, Sequence[str]]) -> None:
+        """Be told what an earlier process noted for the same run."""
+        ...
+
+
 def ask(judge: Judge, items: Sequence[Item], *, afresh: bool = False) -> list[Verdict]:
     """Ask a judge and hold it to its contract; every verdict in hoodwink comes through here or `begin`.
 

@@ -2,6 +2,7 @@
 
     referee                                a name
     hf:ORG/MODEL:threshold=0.9             a name, what it is about, and an option
+    openai:MODEL@http://HOST:8000/v1?in_flight=16       options behind a URL
     process:referee?aggregate=min          a judge around another; its options stand behind the question mark
     smooth:(process:referee?aggregate=sum)?copies=5     around one that has such options itself: in parentheses
     ensemble:referee,smollm2?aggregate=mean             around several
@@ -28,14 +29,15 @@ JUDGES = {
     "smollm2": "hoodwink.judges.referee:smollm2",
     "hf": "hoodwink.judges.hub:from_hub",
     "reward": "hoodwink.judges.reward:from_hub",
+    "openai": "hoodwink.judges.servers.judge:openai",
     "python": "hoodwink.judges.function:from_spec",
     "planted": "hoodwink.judges.planted:planted",
     "ensemble": "hoodwink.judges.ensemble:from_folder",
 }
 
-#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `reward:ORG/MODEL`, `python:module:function`,
-#: `planted:NAME`, `ensemble:FOLDER`.
-_WITH_ARGUMENT = ("hf", "reward", "python", "planted", "ensemble")
+#: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `reward:ORG/MODEL`, `openai:MODEL@URL`,
+#: `python:module:function`, `planted:NAME`, `ensemble:FOLDER`.
+_WITH_ARGUMENT = ("hf", "reward", "openai", "python", "planted", "ensemble")
 
 #: Judges around one judge: `NAME:JUDGE?options`. What makes them takes the judge and keyword options.
 AROUND_ONE: dict[str, str] = {

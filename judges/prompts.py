@@ -68,10 +68,10 @@ class Prompt:
         text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return text
 
-    def request(self, item: Item, tokenizer: Any) -> str:
-        """The request alone, as a classifier reads it, with special tokens broken up as in `render`."""
+    def request(self, item: Item, tokenizer: Any = None) -> str:
+        """The request alone, as a classifier reads it; a tokenizer's special tokens are broken up as in `render`."""
         problem = item.problem
-        specials = special_texts(tokenizer)
+        specials = [] if tokenizer is None else special_texts(tokenizer)
         text: str = _compiled(self.template).render(
             question=defuse(problem.question, specials),
             reference=defuse(problem.reference, specials),

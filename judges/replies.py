@@ -70,14 +70,14 @@ def read_text(text: str) -> bool | float | None:
 
 
 def _read_word(text: str) -> bool | float | None:
-    word = _bare(text)
+    word = bare(text)
     if word in ACCEPTING or word in REJECTING:
         return word in ACCEPTING
     # A full stop behind a number was taken off as one behind a word is: "1." is 1.
     return float(word) if len(word) < 40 and _NUMBER.fullmatch(word) else None
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """A word without what may stand around it, in small letters."""
     return text.strip().strip(_QUOTES).rstrip(".!").strip(_QUOTES).strip().casefold()
 
@@ -122,7 +122,7 @@ def _rating_on_line(line: str, scale: Scale) -> float | None:
     if line.startswith("{"):
         return _rating_in_json(line, scale)
     name, colon, number = line.partition(":")
-    return _rating(number, scale) if colon and _bare(name) in RATINGS else None
+    return _rating(number, scale) if colon and bare(name) in RATINGS else None
 
 
 def _rating_in_json(text: str, scale: Scale) -> float | None:
@@ -134,7 +134,7 @@ def _rating_in_json(text: str, scale: Scale) -> float | None:
 
 def _rating(text: str, scale: Scale) -> float | None:
     """What a number alone is worth, if it lies on the scale."""
-    found = _RATED.fullmatch(_bare(text))
+    found = _RATED.fullmatch(bare(text))
     if found is None or (found[2] and int(found[2]) != scale.high):
         return None
     number = float(found[1])
@@ -181,8 +181,8 @@ def read_reply(answer: Any) -> Reply:
     if text is None or refusal:  # a refusal, whatever stands beside it; a tool call
         return Reply(None, _storable(refusal) if isinstance(refusal, str) else "")
     said = read_text(text)
-    listed = _first_token(getattr(choice, "logprobs", None))
-    if isinstance(said, bool) and listed is not None and _bare(listed[0]) == _bare(text):
+    listed = first_token(getattr(choice, "logprobs", None))
+    if isinstance(said, bool) and listed is not None and bare(listed[0]) == bare(text):
         return Reply(_probability(listed[1]), _storable(text))
     return Reply(said, _storable(text))
 
@@ -199,7 +199,7 @@ def _text_of(choice: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
+def first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
     """The first token and the probabilities listed for it, its own among them; None where there are none."""
     content = getattr(logprobs, "content", None)
     tokens, own = getattr(logprobs, "tokens", None), getattr(logprobs, "token_logprobs", None)
@@ -221,7 +221,7 @@ def _first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
 
 def _probability(listed: Mapping[str, float]) -> float:
     """P(yes) by the probabilities listed for a first token."""
-    accepting = [probability for token, probability in listed.items() if _bare(token) in ACCEPTING]
+    accepting = [probability for token, probability in listed.items() if bare(token) in ACCEPTING]
     if accepting:
         return min(1.0, sum(accepting))
     return max(0.0, min(1 - sum(listed.values()), *listed.values()))

@@ -23,6 +23,7 @@ What = Literal["judges", "attacks", "corpora", "recipes"]
 _ARGUMENTS = {
     "hf": "hf:ORG/MODEL or hf:FOLDER",
     "reward": "reward:ORG/MODEL or reward:FOLDER",
+    "openai": "openai:MODEL@URL",
     "python": "python:module:function",
     "planted": "planted:NAME",
     "ensemble": "ensemble:FOLDER of a duel, or ensemble:JUDGE,JUDGE",

@@ -13,6 +13,7 @@ from ..made import SIDECAR, Page
 from ..page import page
 from ..reproduce import constraint_words, has_names, option_words
 from ..text import fixed_how
+from ..usage import usage_lines
 from . import figures
 from .answers import answers
 from .gallery import hang
@@ -94,7 +95,7 @@ def settings(summary: RunSummary) -> list[tuple[str, str]]:
         ("constraints", shlex.join(constraint_words(asked["constraints"])) or "none"),
         ("proposer", asked["proposer"] or "the judge's own, if it has one"),
     ]
-    return [*rows, *summary.versions.items()]
+    return [*rows, *usage_lines(summary.used, summary.noted), *summary.versions.items()]
 
 
 def command(summary: RunSummary) -> str | None:

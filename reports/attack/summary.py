@@ -16,8 +16,10 @@ from ...fuzz.kinds import KINDS
 from ...fuzz.run import Run, attacked, read_finds
 from ...fuzz.statistics import median_queries, rate_interval, success_band, success_curve, wilson
 from ...fuzz.store import Store, verdict_key
+from ...judges.judge import Usage
 from ..reading import reading
 from ..searches import Search, searches
+from ..usage import usage_in, usage_json
 from .scores import Scores, distributions
 
 #: Of the JSON that `hoodwink show --json` prints; changes when a field changes its meaning or goes.
@@ -121,6 +123,8 @@ class RunSummary:
         scores: how the judge's scores lie, by group of responses.
         starts: the plain wrong answer of each problem, by the problem's id.
         margins: the judge's score and margin of each step of a lineage, by problem and text, as far as known.
+        used: what the verdicts have cost, by the name of the judge asked, for judges that count it.
+        noted: what the judge noted, such as what a server says that it is, by heading.
     """
 
     folder: str
@@ -136,6 +140,8 @@ class RunSummary:
     scores: tuple[Scores, ...]
     starts: Mapping[str, str]
     margins: Margins
+    used: Mapping[str, Usage]
+    noted: Mapping[str, Sequence[str]]
 
     @property
     def unread(self) -> float:
@@ -175,6 +181,8 @@ class RunSummary:
                 "cells": [[*cell, count] for cell, count in self.diversity.cells.items()],
             },
             "scores": [asdict(group) for group in self.scores],
+            "used": usage_json(self.used),
+            "noted": dict(self.noted),
         }
 
 
@@ -215,6 +223,8 @@ def _summarise(run: Run, store: Store) -> RunSummary:
         scores=distributions(store, problems, settings["fingerprint"]),
         starts={p.id: p.wrong[0].text for p in problems},
         margins=_margins(store, finds, settings["fingerprint"]),
+        used=usage_in(store),
+        noted=store.get("noted") or {},
     )
 
 

@@ -14,6 +14,7 @@ from ...fuzz.archive import Diversity
 from ..columns import Columns
 from ..escape import quoted, visible
 from ..text import SHOWN, interval, percent, render_checks, warning
+from ..usage import render_usage, usage_lines
 from .answers import answers
 from .summary import AttackSummary, RunSummary
 from .unattacked import unattacked
@@ -40,6 +41,8 @@ def render_summary(summary: RunSummary, *, checks: bool = True) -> RenderableTyp
     if summary.diversity.modes:
         parts += [Text(""), _modes(summary.diversity)]
     parts += [Text(""), _finds(summary)]
+    if lines := usage_lines(summary.used, summary.noted):
+        parts += [Text(""), render_usage(lines)]
     if not summary.complete:
         unfinished = "This run is not finished: its rates are too high, since searches that succeed end first."
         parts.append(Text(f"{unfinished} The same command goes on with it.", style="yellow"))

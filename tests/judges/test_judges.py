@@ -31,6 +31,7 @@ SPECS = {
     "smollm2": "smollm2",
     "hf": "hf:model",
     "reward": "reward:classifier",
+    "openai": "openai:my-model@URL",
     "python": "python:hw_conformance:grade",
     "planted": "planted:length",
 }
@@ -62,6 +63,9 @@ def spec(request, folder, tiny, as_smollm2, problems, reward_model):
         (folder / "duel" / "config.json").write_text(json.dumps({"identity": first}))
     elif request.param == "python":
         (folder / "hw_conformance.py").write_text(JUDGE_SOURCE)
+    elif request.param == "openai":
+        pytest.importorskip("openai")
+        return request.getfixturevalue("served").spec
     return SPECS[request.param]
 
 
