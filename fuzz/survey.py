@@ -67,11 +67,13 @@ class Entrant:
 
 
 class Watch(NamedTuple):
-    """Who is told how far a survey is: a judge begins (its place from 1, of so many), its attack goes on, it ends.
+    """Who is told how far a survey is: a judge is opened to see that it can be (its place from 1, of so many); then a
+    judge begins, its attack goes on, it ends.
 
     What ends is told with the line that says why it failed, empty if it did not, and the seconds that it took.
     """
 
+    open: Callable[[str, int, int], None] = lambda label, place, total: None
     begin: Callable[[Entrant, int, int], None] = lambda entrant, place, total: None
     attack: Callable[[Progress], None] = lambda progress: None
     end: Callable[[Entrant, str, float], None] = lambda entrant, error, seconds: None
@@ -138,7 +140,7 @@ def survey(
         acceptance=acceptance,
     )
     folder = Path(out)
-    lineup = line_up(judges, corpus, folder, settings)
+    lineup = line_up(judges, corpus, folder, settings, told)
     identity = _identity(lineup, settings)
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
         store.put("complete", False)
@@ -165,7 +167,7 @@ def foretell(
     Raises:
         UsageError: as `survey`.
     """
-    lineup = line_up(judges, corpus, Path(out), _whole(**settings))
+    lineup = line_up(judges, corpus, Path(out), _whole(**settings), Watch())
     return {each.entrant.label: each.forecast for each in lineup if each.forecast}
 
 
@@ -174,7 +176,9 @@ def _whole(*, attacks: Sequence[str | Attack | Callable[..., Proposals]], **sett
     return {"attacks": [open_attack(a) for a in attacks], **settings, "goal": "accept", "constraints": None}
 
 
-def line_up(judges: Judges, corpus: str | Corpus, folder: Path, settings: Mapping[str, Any]) -> list[Place]:
+def line_up(
+    judges: Judges, corpus: str | Corpus, folder: Path, settings: Mapping[str, Any], told: Watch
+) -> list[Place]:
     """The judges, each opened once to see that it can be, that its run can go on, and which attacks it allows.
 
     Models are let go at once: only one is held in memory at a time.
@@ -188,7 +192,8 @@ def line_up(judges: Judges, corpus: str | Corpus, folder: Path, settings: Mappin
     if not labelled:
         raise UsageError("no judges are given; name at least one (hoodwink list judges)")
     lineup: list[Place] = []
-    for label, given in labelled:
+    for place, (label, given) in enumerate(labelled, 1):
+        told.open(label or str(given), place, len(labelled))
         lineup.append(_entered(label, given, corpus, folder, settings))
         _let_go()
     for what in ("folder", "label"):

@@ -123,7 +123,12 @@ class SurveyProgress(_Display):
 
     def watch(self) -> SurveyWatch:
         """Who is to be told."""
-        return SurveyWatch(self._begin, self._attack, self._end)
+        return SurveyWatch(self._open, self._begin, self._attack, self._end)
+
+    def _open(self, label: str, place: int, total: int) -> None:
+        if place == 1:  # quick openings are not worth a line
+            self.what, self._last = "opening", time.monotonic()
+        self.show(place - 1, total, visible(label, 40), None)
 
     def _begin(self, entrant: Entrant, place: int, total: int) -> None:
         self.begin(f"judge {place}/{total} {visible(entrant.label, 40)}")
