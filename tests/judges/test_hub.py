@@ -185,9 +185,11 @@ def test_a_quantised_tensor_is_told_by_what_it_is_kept_in():
     assert digest(model(1, 0.5), torch.bfloat16) in seen
 
 
-def test_a_gguf_file(folder, tokenizer, model, items):
+@pytest.mark.parametrize("kind", ["F32", "Q8_0", "Q4_0"])
+def test_a_gguf_file(folder, tokenizer, model, items, kind):
     """Written here from the tiny model; the tokenizer is the folder's own."""
     gguf = pytest.importorskip("gguf")
+    kept = gguf.GGMLQuantizationType[kind]
     config = model.config
     writer = gguf.GGUFWriter(str(folder / "model" / "tiny.gguf"), "llama")
     writer.add_block_count(config.num_hidden_layers)
@@ -207,11 +209,18 @@ def test_a_gguf_file(folder, tokenizer, model, items):
         for part, heads in (("q_proj", config.num_attention_heads), ("k_proj", config.num_key_value_heads)):
             if part in key:  # llama.cpp turns the halves of a head that rotate together into neighbours
                 rows = rows.reshape(heads, 2, -1, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
-        writer.add_tensor(names.get_name(key, try_suffixes=(".weight",)), np.ascontiguousarray(rows))
+        name, rows = names.get_name(key, try_suffixes=(".weight",)), np.ascontiguousarray(rows)
+        if kind == "F32" or tensor.dim() == 1:
+            writer.add_tensor(name, rows)
+            continue
+        writer.add_tensor(name, gguf.quants.quantize(rows, kept), raw_dtype=kept)
+        packed = gguf.quants.quantize(tensor.numpy().astype(np.float32), kept)
+        tensor.copy_(torch.from_numpy(gguf.quants.dequantize(packed, kept)))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    model.save_pretrained("model")  # with its weights rounded as they are in the file
     plain = open_judge("hf:model", **CPU)
     (folder / "model" / "model.safetensors").unlink()
     judge = open_judge("hf:model:gguf=tiny.gguf", **CPU)

@@ -195,7 +195,7 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
     [
         ("reffere", "no judge is named 'reffere'; did you mean referee?"),
         ("smollm", "no judge is named 'smollm'; did you mean smollm2?"),
-        ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted:?"),
+        ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted: or echo:?"),
         ("", f"no judge is named ''; known: {KNOWN}"),
         ("gpt", f"no judge is named 'gpt'; known: {KNOWN}"),
         ("hf", "judge 'hf' is incomplete; write hf:NAME"),
