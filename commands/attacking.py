@@ -161,8 +161,8 @@ def check(
     )
     if json:
         more = {"layers": [layer.to_json() for layer in inside]} if inside else {}
-        used = usage_json(judging.used()) if isinstance(judging, Metered) else {}
-        print_json({**checks_json(name, checks), **more, "used": used})
+        used = {"used": usage_json(judging.used())} if isinstance(judging, Metered) else {}
+        print_json({**checks_json(name, checks), **more, **used})
     else:
         write(output(), render_check(name, checks))
         if inside:

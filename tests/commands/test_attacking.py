@@ -81,6 +81,8 @@ def test_json_of_a_run(call: Call, finished: Path) -> None:
         "finds",
         "diversity",
         "scores",
+        "used",
+        "noted",
     ]
     assert data["schema"] == "hoodwink.run/1"
     assert {"name", "clean_accuracy", "auroc", "threshold"} <= set(data["judge"])
