@@ -334,3 +334,9 @@ def test_what_the_oracle_proves_wrong_is_no_right_answer():
         wrong=(Response("3", "value"),),
     )  # fmt: skip
     assert fixed_on(Spread(), [lies], 1.0).answers == 1
+
+
+def test_a_small_check_asks_for_less():
+    few, more = (hoodwink.check(Spread(), problems=n)[1].calibration for n in (1, 12))
+    assert 40 <= few.answers < 48
+    assert 80 <= more.answers < 100
