@@ -244,10 +244,12 @@ class Breaks(Spread):
     def __init__(self, after: int) -> None:
         super().__init__()
         self.left = after
+        self.refused = 0
 
     def score(self, items):
         self.left -= len(items)
         if self.left < 0:
+            self.refused = len(items)
             raise RuntimeError("gone")
         return super().score(items)
 
@@ -264,8 +266,8 @@ def test_a_resumed_run_pays_for_nothing_twice(tmp_path, after):
     assert broken.asked + rest.asked == whole.asked
     assert summarise(run).checks == summarise(hoodwink.load_run(tmp_path / "whole")).checks
     with run.store() as store:
-        # What is asked of the judge inside counts, also before the threshold was fixed.
-        assert Usage(*store.get("used")["spread"]).calls == len(whole.asked)
+        # What is asked of the judge inside counts, also before the threshold was fixed, and where it failed.
+        assert Usage(*store.get("used")["spread"]).calls == len(whole.asked) + broken.refused
 
 
 def test_another_share_is_another_run(tmp_path):
