@@ -143,31 +143,39 @@ def turn(gate: Gate, problems: Sequence[Problem], acceptance: float) -> Calibrat
     return fixed
 
 
-def problems_beside(source: Corpus, split: SplitChoice, taken: Sequence[Problem]) -> list[Problem]:
-    """Problems with about `ANSWERS` right answers, none of them among those `taken`; none where there are no others.
+def problems_beside(
+    source: Corpus, split: SplitChoice, taken: Sequence[Problem], answers: int = ANSWERS
+) -> list[Problem]:
+    """Problems with about so many right answers, none of them among those `taken`; none where there are no others.
 
     They are of the same split as long as that has enough, since a judge may have been trained on the other one.
     """
     found: dict[str, Problem] = {}
     parts: tuple[SplitChoice, ...] = (split, "all")
     for part in dict.fromkeys(parts):
-        for problem in _others(source, part, taken):
-            if sum(len(p.right) for p in found.values()) >= ANSWERS:
+        for problem in _others(source, part, taken, answers):
+            if sum(len(p.right) for p in found.values()) >= answers:
                 break
             found.setdefault(problem.id, problem)
     return list(found.values())
 
 
-def _others(source: Corpus, split: SplitChoice, taken: Sequence[Problem]) -> list[Problem]:
+def _others(source: Corpus, split: SplitChoice, taken: Sequence[Problem], answers: int) -> list[Problem]:
     ids = {p.id for p in taken}
     count = _FIRST
     while True:
         drawn = sample_up_to(source, count + len(ids), split=split, seed=SEED)
         others = [p for p in drawn if p.id not in ids and p.right]
-        enough = sum(len(p.right) for p in others) >= ANSWERS
+        enough = sum(len(p.right) for p in others) >= answers
         if enough or len(drawn) < count + len(ids) or count >= _MOST:
             return others
         count *= 2
+
+
+def beside_a_check(source: Corpus, split: SplitChoice, checked: Sequence[Problem]) -> list[Problem]:
+    """`problems_beside` for a check: fewer where it asks about little, since verdicts may cost money."""
+    answers = min(ANSWERS, max(FEW, 2 * sum(len(p.right) for p in checked)))
+    return problems_beside(source, split, checked, answers)
 
 
 def to_calibrate_on(source: Corpus, split: SplitChoice, taken: Sequence[Problem]) -> list[Problem]:
@@ -176,7 +184,7 @@ def to_calibrate_on(source: Corpus, split: SplitChoice, taken: Sequence[Problem]
     Raises:
         UsageError: the corpus has no other problems with right answers.
     """
-    found = problems_beside(source, split, taken)
+    found = problems_beside(source, split, taken, ANSWERS)
     if not found:
         raise UsageError(
             f"corpus {source.name} has no problem besides the {len(taken)} attacked, on which a threshold could be "

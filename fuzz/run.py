@@ -17,7 +17,7 @@ from ..judges.judge import Judge
 from ..judges.opening import open_judge
 from . import checks
 from .attacks import Attack, Proposals, open_attack
-from .calibration import ACCEPTANCE, calibrate, check_acceptance, problems_beside, to_calibrate_on, turn
+from .calibration import ACCEPTANCE, beside_a_check, calibrate, check_acceptance, to_calibrate_on, turn
 from .campaign import Budget, Campaign, Progress
 from .constraints import Constraints
 from .gate import Gate
@@ -225,7 +225,7 @@ def check(
     check_acceptance(acceptance)
     source, part, chosen = drawn(corpus, problems, None, seed, default=checks.PROBLEMS)
     judging = open_judge(judge)
-    others = problems_beside(source, part, chosen) if acceptance is not None else []
+    others = beside_a_check(source, part, chosen) if acceptance is not None else []
     with Store.in_memory() as store:
         gate = Gate(judging, open_oracle(source.oracle), store)
         fixed = calibrate(gate, others, acceptance) if acceptance is not None and others else None

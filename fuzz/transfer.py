@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class Asked:
         unread: those on whose plain wrong answer its verdict cannot be read.
         right: right answers to these problems that it accepts, and of how many that could be read.
         calibration: how its threshold was fixed; None where it goes by its own decision.
+        used: what its verdicts have cost, by the names of judges inside it (`judges.judge.Usage`); empty of plain ones.
     """
 
     given: str
@@ -55,6 +56,7 @@ class Asked:
     unread: int
     right: tuple[int, int]
     calibration: Calibration | None = None
+    used: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
 
     @property
     def own(self) -> bool:
@@ -195,9 +197,13 @@ class _Replay:
         asked: list[Asked] = []
         cells: list[Cell] = []
         for place, (judge, made) in enumerate(self.judges):
-            gate = Gate(judge, open_oracle(self.oracle), store)
-            seen, of_sources = self._ask(gate, place, made)
-            asked.append(seen)
+            # A store of its own: what a judge has used and noted is its own too.
+            own = {"kind": "replayed", "judge": judge.name, "fingerprint": judge.fingerprint}
+            with Store.create(store.folder / "judges" / str(place + 1), {"identity": own}) as kept:
+                gate = Gate(judge, open_oracle(self.oracle), kept)
+                seen, of_sources = self._ask(gate, place, made)
+                used = kept.get("used") or {}
+            asked.append(replace(seen, used=used))
             cells += of_sources
             store.put("transfer", self._record(asked, cells))
             on_judge(seen.name, gate.asked)

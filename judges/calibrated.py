@@ -10,7 +10,7 @@ from typing import Any
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Verdict
 from .around import Around
-from .judge import GradientJudge, Judge, Staged, logit, sigmoid, threshold_of
+from .judge import GradientJudge, Judge, Notes, Piecemeal, Staged, logit, sigmoid, threshold_of
 
 
 class Calibrated(Around):
@@ -38,6 +38,10 @@ class Calibrated(Around):
             self.slope = judge.slope
         if isinstance(judge, Staged):
             self.prepare, self.compute = judge.prepare, self._compute
+        if isinstance(judge, Piecemeal):
+            self.done = self._done
+        if isinstance(judge, Notes):
+            self.noted, self.remember = judge.noted, judge.remember
         if hasattr(judge, "model"):
             self.model = judge.model  # what fluent attacks ask (`judges.proposer`)
 
@@ -52,6 +56,12 @@ class Calibrated(Around):
         verdicts = judge.compute(prepared)
         self._asked[0] += len(verdicts)
         return [shifted(verdict, self.margin) for verdict in verdicts]
+
+    def _done(self, items: Sequence[Item]) -> dict[int, Verdict]:
+        """See `Piecemeal`."""
+        judge = self.judges[0]
+        assert isinstance(judge, Piecemeal)
+        return {place: shifted(verdict, self.margin) for place, verdict in judge.done(items).items()}
 
 
 def shifted(verdict: Verdict, margin: float) -> Verdict:

@@ -19,9 +19,8 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_referee_attacked_where_it_accepts_most_right_answers(tmp_path: Path) -> None:
     run = hoodwink.attack(
-        "referee", attacks=["openers", "nearmiss"], problems=3, budget=24, shrink_budget=0, acceptance=0.9,
-        out=tmp_path / "run",
-    )  # fmt: skip
+        "referee", attacks=["openers"], problems=2, budget=12, shrink_budget=0, acceptance=0.9, out=tmp_path / "run"
+    )
     checks = hoodwink.summarise(run).checks
     fixed = checks.calibration
     assert fixed is not None
@@ -38,7 +37,7 @@ def test_the_referee_attacked_where_it_accepts_most_right_answers(tmp_path: Path
 
 
 def test_finds_of_the_referee_on_smollm2(tmp_path: Path) -> None:
-    run = hoodwink.attack("referee", attacks=["nearmiss"], problems=3, budget=48, shrink_budget=0, out=tmp_path / "run")
+    run = hoodwink.attack("referee", attacks=["nearmiss"], problems=2, budget=24, shrink_budget=0, out=tmp_path / "run")
     assert run.finds, "a digit dropped passes"
     summary = hoodwink.summarise(hoodwink.transfer(run, ["smollm2"], out=tmp_path / "out"))
     own, other = summary.judges

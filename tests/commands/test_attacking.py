@@ -122,7 +122,7 @@ def test_json_of_a_check(call: Call) -> None:
         "calibration", "calibrated", "repeats",
     ]  # fmt: skip
     assert data["calibration"]["acceptance"] == 0.95
-    assert (data["calibration"]["answers"], data["calibration"]["accepted"]) == (200, 200)
+    assert data["calibration"]["answers"] == data["calibration"]["accepted"] >= 40
     assert len(data["calibrated"]["right_accepted_ci"]) == 2
     assert (data["schema"], data["judge"], data["threshold"]) == ("hoodwink.checks/2", "planted:echo", 0.5)
     assert data["quality"]["clean_accuracy"] == 1.0

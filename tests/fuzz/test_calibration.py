@@ -244,10 +244,12 @@ class Breaks(Spread):
     def __init__(self, after: int) -> None:
         super().__init__()
         self.left = after
+        self.refused = 0
 
     def score(self, items):
         self.left -= len(items)
         if self.left < 0:
+            self.refused = len(items)
             raise RuntimeError("gone")
         return super().score(items)
 
@@ -264,8 +266,8 @@ def test_a_resumed_run_pays_for_nothing_twice(tmp_path, after):
     assert broken.asked + rest.asked == whole.asked
     assert summarise(run).checks == summarise(hoodwink.load_run(tmp_path / "whole")).checks
     with run.store() as store:
-        # What is asked of the judge inside counts, also before the threshold was fixed.
-        assert Usage(*store.get("used")["spread"]).calls == len(whole.asked)
+        # What is asked of the judge inside counts, also before the threshold was fixed, and where it failed.
+        assert Usage(*store.get("used")["spread"]).calls == len(whole.asked) + broken.refused
 
 
 def test_another_share_is_another_run(tmp_path):
@@ -334,3 +336,9 @@ def test_what_the_oracle_proves_wrong_is_no_right_answer():
         wrong=(Response("3", "value"),),
     )  # fmt: skip
     assert fixed_on(Spread(), [lies], 1.0).answers == 1
+
+
+def test_a_small_check_asks_for_less():
+    few, more = (hoodwink.check(Spread(), problems=n)[1].calibration for n in (1, 12))
+    assert 40 <= few.answers < 48
+    assert 80 <= more.answers < 100

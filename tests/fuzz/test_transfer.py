@@ -157,10 +157,31 @@ def test_a_transfer_that_broke_goes_on_and_pays_for_nothing_twice(run, tmp_path,
 def test_what_several_judges_have_used_stays_with_the_run(run, tmp_path):
     around = "ensemble:planted:length,planted:slope"
     made = hoodwink.transfer(run, [around, "calibrated:planted:echo?margin=1"], out=tmp_path / "out")
-    with made.store() as store:
-        used = {name: calls for name, (calls, *_) in store.get("used").items()}
-    assert set(used) == {"planted:length", "planted:slope", "planted:echo"}
-    assert len(set(used.values())) == 1
+    used = [{name: calls for name, (calls, *_) in judge.used.items()} for judge in summarise(made).judges]
+    assert [set(each) for each in used] == [set(), {"planted:length", "planted:slope"}, {"planted:echo"}]
+    assert len({calls for each in used for calls in each.values()}) == 1
+
+
+class Noting(Counts):
+    """Says how its verdicts are read, as a judge behind a server does, and minds if that was another way before."""
+
+    def __init__(self, hole: str) -> None:
+        super().__init__(hole)
+        self.told: list[object] = []
+
+    def noted(self):
+        return {"read by": [self.name]}
+
+    def remember(self, noted):
+        self.told += noted.get("read by", [])
+
+
+def test_what_one_judge_notes_is_not_told_to_another(run, tmp_path):
+    judges = [Noting("length"), Noting("slope")]
+    for told in ([], ["planted:length"]):
+        hoodwink.transfer(run, judges, acceptance=0.9, out=tmp_path / "out")
+        assert set(judges[0].told) == set(told)
+    assert set(judges[1].told) == {"planted:slope"}
 
 
 def test_with_a_share_every_judge_has_a_threshold_of_its_own(run, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hoodwink.corpora.errors import UsageError
 from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.calibrated import Calibrated, shifted
-from hoodwink.judges.judge import GradientJudge, Metered, Staged, Usage, ask, begin, sigmoid
+from hoodwink.judges.judge import GradientJudge, Metered, Notes, Piecemeal, Staged, Usage, ask, begin, sigmoid
 from hoodwink.judges.opening import open_judge
 from hoodwink.judges.proposer import proposer_of
 from hypothesis import given
@@ -53,6 +53,34 @@ def test_a_judge_without_gradients_gets_none():
     assert not isinstance(judge, GradientJudge)
     assert not isinstance(judge, Staged)
     assert judge.name == "calibrated:planted:length?margin=-2.5"
+
+
+class Broken:
+    """Has verdicts on all items but the last when it breaks, and something to note."""
+
+    name = fingerprint = "broken"
+
+    def score(self, items):
+        raise RuntimeError("gone")
+
+    def done(self, items):
+        return {i: Verdict(0.9, 2.0, True) for i in range(len(items) - 1)}
+
+    def noted(self):
+        return {"read by": ["words"]}
+
+    def remember(self, noted):
+        self.told = noted
+
+
+def test_what_a_call_that_failed_has_found_is_shifted_too(items):
+    judge = Calibrated(Broken(), margin=3.0)
+    assert isinstance(judge, Piecemeal)
+    assert isinstance(judge, Notes)
+    assert not isinstance(Calibrated(open_judge("planted:length")), Piecemeal | Notes)
+    assert judge.done(items[:3]) == {i: Verdict(0.9, -1.0, False) for i in range(2)}
+    judge.remember(judge.noted())
+    assert judge.judges[0].told == {"read by": ["words"]}
 
 
 def test_what_is_unread_or_refused_apart_stays_so():

@@ -612,7 +612,7 @@ def test_every_kind_of_run_has_its_view(planted_run: Run, duel_run: Run, recipes
         schemas[summary.to_json()["schema"]] = page
     assert list(schemas) == ["hoodwink.run/1", "hoodwink.duel/1", "hoodwink.recipes/1"]
     assert len(set(schemas.values())) == 3
-    assert set(VIEWS) == {"attack", "duel", "recipes", "collapse"}
+    assert set(VIEWS) == {"attack", "duel", "recipes", "survey", "collapse", "transfer"}
 
 
 @pytest.mark.parametrize("kind", ["siege", "\x1b[31m", 7, ["duel"], {"duel": 1}, None, ""])

@@ -212,19 +212,8 @@ def test_finds_are_the_lines_of_the_file(run: Run) -> None:
 
 def test_json_has_the_documented_keys_and_is_json(run: Run) -> None:
     data: dict[str, Any] = json.loads(json.dumps(summarise(run).to_json()))
-    top = [
-        "schema",
-        "complete",
-        "judge",
-        "settings",
-        "versions",
-        "baseline",
-        "attacks",
-        "strings",
-        "finds",
-        "diversity",
-    ]
-    top += ["scores", "used", "noted"]
+    top = ["schema", "complete", "judge", "settings", "versions", "baseline"]
+    top += ["attacks", "strings", "finds", "diversity", "scores", "used", "noted"]
     assert list(data) == top
     assert data["schema"] == "hoodwink.run/1"
     assert set(data["attacks"][0]) == set(AttackSummary.__dataclass_fields__)
