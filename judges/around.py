@@ -10,7 +10,7 @@ from typing import Any
 
 from ..corpora.records import Item, Verdict
 from .judge import Forgets, Judge, Metered, Usage, ask, batch_of, threshold_of
-from .opening import inside
+from .opening import AROUND_MANY, inside
 
 #: What a judge around others can do if one of them can, in the same way.
 LENT = ("pieces", "cut", "embeddings")
@@ -36,9 +36,11 @@ class Around(ABC):
         self.threshold = threshold_of(judges[0])
         self._asked = [0 for _ in judges]
         self._charged: dict[str, Usage] = {}
+        # Rows of embeddings are those of the pieces, so both come from one judge.
+        read = next((judge for judge in judges if hasattr(judge, "pieces")), None)
         for ability in LENT:
             lender = next((judge for judge in judges if hasattr(judge, ability)), None)
-            if lender is not None:
+            if lender is not None and (ability != "embeddings" or lender is read):
                 # An attribute of the object, not of the class: so `isinstance` asks each object for its abilities.
                 setattr(self, ability, getattr(lender, ability))
 
@@ -47,6 +49,8 @@ class Around(ABC):
         said = {key: value for key, value in settings.items() if value != parameters[key].default}
         options = "&".join(f"{key}={value}" for key, value in said.items())
         names = ",".join(inside(judge.name) for judge in self.judges)
+        if self.kind in AROUND_MANY and len(self.judges) == 1 and not names.startswith("("):
+            names = f"({names})"  # else it would be read as a folder
         return f"{self.kind}:{names}" + (f"?{options}" if options else "")
 
     @property
