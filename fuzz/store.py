@@ -138,7 +138,7 @@ class Store:
         return version
 
     def _add_outcomes(self) -> None:
-        """Give the verdicts of an older store the columns that they lack; at once, so that a crash leaves none or both."""
+        """Give the verdicts of an older store the columns that they lack: all at once, or none if it crashes."""
         with self.transaction():
             for column in ("outcome", "steps"):
                 self.db.execute(f"ALTER TABLE verdicts ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")

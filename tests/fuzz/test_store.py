@@ -207,9 +207,10 @@ def test_an_older_store_gets_both_columns_or_none(tmp_path, monkeypatch):
         store.put("schema", 3)
         for column in ("outcome", "steps"):
             store.db.execute(f"ALTER TABLE verdicts DROP COLUMN {column}")
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as broken:
         broken.setattr(Store, "put", interrupted)
-        Store.create(tmp_path, CONFIG)
+        with pytest.raises(KeyboardInterrupt):
+            Store.create(tmp_path, CONFIG)
     with Store.create(tmp_path, CONFIG) as store:
         assert store.get("schema") == SCHEMA_VERSION
         store.add_verdicts("j", 1, [entry("p", "text")], [VERDICT], 0.5)

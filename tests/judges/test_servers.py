@@ -225,6 +225,36 @@ def test_what_goes_wrong_once_is_made_good(fault, served):
     assert judge.used()[judge.name].calls == 4
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"content": {"a": 1}}, {"content": ["x"]}, {"content": "abc"}, {"content": 5}, "abc", {"tokens": 5},
+        {"content": [{"token": None, "logprob": -1, "top_logprobs": [{"token": None, "logprob": -1}]}]},
+        {"content": [{"token": "yes", "logprob": -1, "top_logprobs": [5, {"token": "no", "logprob": -1}]}]},
+        {"content": [{"token": "yes", "logprob": -(10**400), "top_logprobs": []}]},
+    ],
+)  # fmt: skip
+def test_a_list_in_no_known_shape_is_asked_for_again(listed, served):
+    judge = opened(served, "in_flight=1")
+    first = ask(judge, items_of("272"))
+
+    def broken(handler, asked):
+        body = completion(asked, ["Yes"])
+        body["choices"][0]["logprobs"] = listed
+        handler.reply(200, body)
+
+    served.faults = [broken]
+    assert ask(judge, items_of("272")) == first
+
+
+def test_what_is_no_answer_does_not_end_a_capped_run(served):
+    judge = opened(served, "in_flight=1&price_in=1000&max_cost=1")
+    first = ask(judge, items_of("272"))
+    served.faults = [raw(b"[]"), raw(b"{}")]
+    assert ask(judge, items_of("272")) == first
+    assert judge.used()[judge.name].calls == 5
+
+
 def test_a_server_that_hangs_once(served):
     judge = open_judge(f"{served.spec}?timeout=0.2&connect=0.2&backoff=0.001")
     served.faults = [grade, hang]
