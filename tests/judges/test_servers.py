@@ -533,3 +533,27 @@ def test_caps_hold_inside_another_judge_too(served):
         with pytest.raises(JudgeError, match="max_calls=8 is reached"):
             Gate(open_judge(spec), ExactOracle(), store).consider(asks("5", "6"))
         assert len(served.requests) == 8
+
+
+def test_judges_around_it_note_what_it_notes_and_hold_a_run_to_it(served):
+    with Store.in_memory() as store:
+        spec = f"length:({served.spec}?{QUICK})"
+        Gate(open_judge(spec), ExactOracle(), store).consider(asks("1"))
+        assert store.get("noted")["verdicts are read by"] == ["log-probabilities of the first token"]
+        served.lists = False
+        with pytest.raises(JudgeError, match="verdicts of this run were read by log-probabilities"):
+            Gate(open_judge(spec), ExactOracle(), store).consider(asks("2"))
+
+
+def test_of_several_each_has_notes_of_its_own(served):
+    with Store.in_memory() as store:
+        texts, samples = (f"{served.spec}?{QUICK}&by={way}" for way in ("text", "samples"))
+        for said in ("1", "2"):  # two processes
+            gate = Gate(open_judge(f"ensemble:({texts}),({samples})"), ExactOracle(), store)
+            gate.consider(asks("1"))
+            gate.consider(asks(said))
+        read = {head: said for head, said in store.get("noted").items() if "read by" in head}
+    assert read == {
+        f"{served.spec}?by=text: verdicts are read by": ["the text of one reply"],
+        f"{served.spec}?by=samples: verdicts are read by": ["5 samples at temperature 1"],
+    }
