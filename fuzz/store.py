@@ -124,8 +124,7 @@ class Store:
             connection.execute(_META)
             store = cls(folder, connection, lock)
             if store._check_schema() == _LACKS_OUTCOMES:
-                for column in ("outcome", "steps"):
-                    connection.execute(f"ALTER TABLE verdicts ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+                store._add_outcomes()
             connection.executescript(_TABLES)
             store.put("schema", SCHEMA_VERSION)
         return store
@@ -137,6 +136,13 @@ class Store:
                 f"run {self.folder} has store schema {version}, this is {SCHEMA_VERSION}; use the version that made it"
             )
         return version
+
+    def _add_outcomes(self) -> None:
+        """Give the verdicts of an older store the columns that they lack: all at once, or none if it crashes."""
+        with self.transaction():
+            for column in ("outcome", "steps"):
+                self.db.execute(f"ALTER TABLE verdicts ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+            self.put("schema", SCHEMA_VERSION)
 
     @classmethod
     def in_memory(cls) -> Store:

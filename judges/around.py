@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..corpora.records import Item, Verdict
-from .judge import Forgets, Judge, Metered, Usage, ask, batch_of, threshold_of
-from .opening import inside
+from .judge import Forgets, Judge, Metered, Notes, Usage, ask, batch_of, threshold_of
+from .opening import AROUND_MANY, inside
 
 #: What a judge around others can do if one of them can, in the same way.
 LENT = ("pieces", "cut", "embeddings")
@@ -36,17 +36,24 @@ class Around(ABC):
         self.threshold = threshold_of(judges[0])
         self._asked = [0 for _ in judges]
         self._charged: dict[str, Usage] = {}
+        # Rows of embeddings are those of the pieces, so both come from one judge.
+        read = next((judge for judge in judges if hasattr(judge, "pieces")), None)
         for ability in LENT:
             lender = next((judge for judge in judges if hasattr(judge, ability)), None)
-            if lender is not None:
+            if lender is not None and (ability != "embeddings" or lender is read):
                 # An attribute of the object, not of the class: so `isinstance` asks each object for its abilities.
                 setattr(self, ability, getattr(lender, ability))
+        self._noting = [judge for judge in judges if isinstance(judge, Notes)]
+        if self._noting:
+            self.noted, self.remember = self._note, self._remind
 
     def _named(self, settings: Mapping[str, Any]) -> str:
         parameters = inspect.signature(type(self).__init__).parameters
         said = {key: value for key, value in settings.items() if value != parameters[key].default}
         options = "&".join(f"{key}={value}" for key, value in said.items())
         names = ",".join(inside(judge.name) for judge in self.judges)
+        if self.kind in AROUND_MANY and len(self.judges) == 1 and not names.startswith("("):
+            names = f"({names})"  # else it would be read as a folder
         return f"{self.kind}:{names}" + (f"?{options}" if options else "")
 
     @property
@@ -92,6 +99,20 @@ class Around(ABC):
                 judge.charge({name: each for name, each in used.items() if name in judge.used()})
             elif judge.name in used:
                 self._charged[judge.name] = self._charged.get(judge.name, Usage()).plus(used[judge.name])
+
+    def _note(self) -> dict[str, list[str]]:
+        """See `Notes`: what those inside noted; of several, under their names."""
+        return {self._told_by(judge) + head: texts for judge in self._noting for head, texts in judge.noted().items()}
+
+    def _remind(self, noted: Mapping[str, Sequence[str]]) -> None:
+        """See `Notes`."""
+        for judge in self._noting:
+            told = self._told_by(judge)
+            judge.remember({head.removeprefix(told): texts for head, texts in noted.items() if head.startswith(told)})
+
+    def _told_by(self, judge: Notes) -> str:
+        """What stands before the headings of a judge's notes."""
+        return "" if len(self._noting) == 1 else f"{getattr(judge, 'name', '')}: "
 
     def forget(self) -> None:
         """See `Forgets`."""

@@ -10,7 +10,7 @@ from typing import Any
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Verdict
 from .around import Around
-from .judge import GradientJudge, Judge, Notes, Piecemeal, Staged, logit, sigmoid, threshold_of
+from .judge import GradientJudge, Judge, Piecemeal, Staged, logit, sigmoid, threshold_of
 
 
 class Calibrated(Around):
@@ -40,8 +40,6 @@ class Calibrated(Around):
             self.prepare, self.compute = judge.prepare, self._compute
         if isinstance(judge, Piecemeal):
             self.done = self._done
-        if isinstance(judge, Notes):
-            self.noted, self.remember = judge.noted, judge.remember
         if hasattr(judge, "model"):
             self.model = judge.model  # what fluent attacks ask (`judges.proposer`)
 

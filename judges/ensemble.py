@@ -7,6 +7,7 @@ where the mean does not.
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Sequence
@@ -179,10 +180,13 @@ def from_folder(
             "which its name does not say; make a hoodwink.judges.ensemble.Ensemble of its judges in Python"
         )
     judges = [judge, *(judge.adapted(where, threshold=own) for _, where in kept)]
+    options = {"aggregate": aggregate, "rounds": rounds, "coefficient": coefficient, "threshold": threshold}
+    defaults = {key: parameter.default for key, parameter in inspect.signature(from_folder).parameters.items()}
+    said = "&".join(f"{key}={value}" for key, value in options.items() if value != defaults[key])
     return Ensemble(
         judges[:rounds],
         aggregate=aggregate,
         coefficient=coefficient,
         threshold=threshold,
-        name=f"ensemble:{folder}",
+        name=f"ensemble:{folder}" + (f"?{said}" if said else ""),
     )

@@ -83,6 +83,7 @@ class Source:
         method = said.get("quant_method", "") if self.gguf is None else ""
         return str(getattr(method, "value", method))
 
+    @cached_property
     def tokenizer(self) -> Any:
         """The model's tokenizer: of files of its own, or else of the GGUF file.
 
@@ -137,9 +138,19 @@ class Source:
         return model
 
     def weights(self, model: Any, dtype: torch.dtype, without: Collection[str] = ()) -> str:
-        """What identifies the weights: the hub's commit, or a hash of all numbers but those `without` meaning."""
-        told = getattr(model.config, "_commit_hash", None) or digest(model, dtype, without)
+        """What identifies the weights and their tokenizer, by which the same weights read another text.
+
+        It is the hub's commit; of a folder it is a hash of all numbers but those `without` meaning, and one of the
+        tokenizer with its chat format.
+        """
+        told = getattr(model.config, "_commit_hash", None) or f"{digest(model, dtype, without)}+{self._reading()}"
         return f"{self.path}@{told}" + ("" if self.gguf is None else f":{self.gguf}")
+
+    def _reading(self) -> str:
+        """A hash of the tokenizer and its chat format."""
+        inner = getattr(self.tokenizer, "backend_tokenizer", None)
+        words = sorted(self.tokenizer.get_vocab().items()) if inner is None else inner.to_str()
+        return hashlib.sha256(repr((words, self.tokenizer.chat_template)).encode("utf-8", "replace")).hexdigest()[:8]
 
     def _options(self) -> dict[str, Any]:
         """How everything of the model is loaded."""
@@ -211,7 +222,7 @@ def from_hub(
     model, origin = opened(source, where, kind, head=LANGUAGE_MODEL, name=name, adapter=adapter)
     return asked(
         model,
-        source.tokenizer(),
+        source.tokenizer,
         shown,
         name=with_options(name, adapter=adapter),
         weights=origin.identity(),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..corpora.errors import UsageError
 from ..corpora.records import Item, Pair, Verdict
 from .around import Around
-from .judge import Judge, logit, sigmoid
+from .judge import Judge, logit, sigmoid, unread
 from .prompted import PromptedJudge
 from .prompts import load_prompt
 
@@ -111,10 +111,8 @@ class Difference(Comparison):
         right = {(p.problem.id, p.other): Item(p.problem, p.other) for p in pairs}
         verdicts = self.ask([*right.values(), *(Item(p.problem, p.response) for p in pairs)], afresh=afresh)
         known = dict(zip(right, verdicts, strict=False))
-        return [
-            (v.margin - bar.margin,) if v.parsed and bar.parsed else (bar if v.parsed else v)
-            for v, bar in zip(verdicts[len(right) :], (known[p.problem.id, p.other] for p in pairs), strict=True)
-        ]
+        bars = (known[p.problem.id, p.other] for p in pairs)
+        return [_difference(v, bar) for v, bar in zip(verdicts[len(right) :], bars, strict=True)]
 
 
 def pairwise(judge: Judge, *, prompt: str = PROMPT, threshold: float = 0.5) -> Comparison:
@@ -128,6 +126,17 @@ def pairwise(judge: Judge, *, prompt: str = PROMPT, threshold: float = 0.5) -> C
     if prompt != PROMPT:
         raise UsageError(f"judge {judge.name} is asked by no prompt; leave out prompt={prompt}")
     return Difference(judge, threshold=threshold)
+
+
+def _difference(verdict: Verdict, bar: Verdict) -> Odds:
+    """What margins are apart. What the judge refuses for a reason of its own stays refused, whatever it is beside."""
+    if not verdict.parsed or (verdict.outcome and not verdict.accepted):
+        return verdict
+    if not bar.parsed:
+        return bar
+    if bar.outcome and not bar.accepted:
+        return unread(f"nothing to compare with: the known right response is {bar.outcome}")
+    return (verdict.margin - bar.margin,)
 
 
 def checked(threshold: float) -> float:

@@ -112,7 +112,7 @@ def load_prompt(name: str, *, yes: str = "yes", no: str = "no", scale: str | Non
     try:
         known = own.is_file()
         template = own.read_text("utf-8") if known else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8, or a name that no file can have
         offered = ", ".join(OFFERED)
         raise UsageError(
             f"prompt {name!r} is neither a known prompt nor a readable file; write {offered} or a path"

@@ -200,7 +200,15 @@ def _text_of(choice: Any) -> str | None:
 
 
 def first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
-    """The first token and the probabilities listed for it, its own among them; None where there are none."""
+    """The first token and the probabilities listed for it, its own among them; None where none can be read."""
+    try:
+        return _first_token(logprobs)
+    except (AttributeError, TypeError, LookupError, ArithmeticError):  # servers write what they like here
+        return None
+
+
+def _first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
+    """The same of a list in one of the shapes that OpenAI gives it."""
     content = getattr(logprobs, "content", None)
     tokens, own = getattr(logprobs, "tokens", None), getattr(logprobs, "token_logprobs", None)
     if content:  # of a chat
@@ -214,7 +222,7 @@ def first_token(logprobs: Any) -> tuple[str, dict[str, float]] | None:
     else:
         return None
     listed = [(token, logprob), *others]
-    if not all(isinstance(value, int | float) and not math.isnan(value) for _, value in listed):
+    if not all(isinstance(t, str) and isinstance(v, int | float) and not math.isnan(v) for t, v in listed):
         return None
     return token, {each: math.exp(min(0.0, value)) for each, value in listed}
 

@@ -179,7 +179,7 @@ def from_hub(
     model, origin = opened(source, where, kind, head=CLASSIFIER, name=name, adapter=adapter)
     return RewardJudge(
         model,
-        source.tokenizer(),
+        source.tokenizer,
         name=with_options(name, adapter=adapter),
         weights=origin.identity(),
         threshold=threshold,

@@ -16,6 +16,9 @@ from .refusal import Filter, Refusal, at_least
 #: The longest unit whose repeats are looked for: `dh` in `dhdhdh`, a syllable, a short word with its blank.
 UNIT = 8
 
+#: The most repeats that may be allowed: regular expressions count no further than a few thousand million.
+MOST = 1_000_000
+
 #: What any script is written with: digits, punctuation, symbols and blanks, by the first letter of Unicode's category.
 _COMMON = ("N", "P", "S", "Z")
 
@@ -33,9 +36,11 @@ class Characters(Filter):
         `UNIT` characters may stand in a row; 0 looks for none.
 
         Raises:
-            UsageError: no letter belongs to such a script, or `repeats` is negative.
+            UsageError: no letter belongs to such a script, or `repeats` is negative or over `MOST`.
         """
         at_least(0, self.kind, repeats=repeats)
+        if repeats > MOST:
+            raise UsageError(f"characters?repeats={repeats} is out of range; write a number of at most {MOST}")
         for script in () if allow in ("ascii", "any") else allow.split("+"):
             if not _is_script(script):
                 raise UsageError(

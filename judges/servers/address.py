@@ -12,7 +12,7 @@ from ...corpora.errors import UsageError
 #: The server that is asked where none is named.
 OPENAI = "https://api.openai.com/v1"
 
-_SPEC = re.compile(r"(?P<model>.+?)(?:@(?P<url>https?://.+))?", re.DOTALL)
+_SPEC = re.compile(r"(?P<model>.+?)(?:@(?P<url>https?://.+))?", re.DOTALL | re.IGNORECASE)
 #: Parts of a URL's query that hold keys: such a URL would stand in every report.
 _KEYS = re.compile(r"key|token|secret|password|sig|auth|code", re.IGNORECASE)
 
@@ -47,12 +47,12 @@ def read_address(spec: str, key_env: str | None) -> Address:
         UsageError: it is none, or the URL holds a password or a key.
     """
     found = _SPEC.fullmatch(spec)
-    if found is None or "@http" in found["model"]:
+    if found is None or "@http" in found["model"].casefold():
         raise UsageError(f"openai:{spec!r:.80} is not MODEL@URL; write openai:my-model@http://localhost:8000/v1")
     url = (found["url"] or os.environ.get("OPENAI_BASE_URL") or OPENAI).rstrip("/")
     try:
         parts = urlsplit(url)
-        known = parts.hostname and parts.port != 0
+        known = parts.hostname and parts.port != 0 and not parts.fragment
     except ValueError:
         known = None
     if not known or not url.isascii() or not url.isprintable() or " " in url:

@@ -86,7 +86,8 @@ class Meter:
         self._open -= 1
         usage = getattr(answer, "usage", None)
         prompt, completion = (_count(usage, f"{kind}_tokens") for kind in ("prompt", "completion"))
-        if answer is not None and not prompt and self.caps.max_cost is not None:
+        said = isinstance(getattr(answer, "choices", None), list)  # else it is no model's answer, and tried again
+        if said and not prompt and self.caps.max_cost is not None:
             raise self._capped(f"the server counts no tokens, so max_cost={self.caps.max_cost:g} cannot be held", "")
         cost = self.caps.cost(prompt, completion)
         self._dearest = max(self._dearest, cost or 0.0)

@@ -201,6 +201,25 @@ def test_a_store_without_outcomes_is_read_and_goes_on(tmp_path):
         assert known(store, "p", "text").verdict == VERDICT
 
 
+def test_an_older_store_gets_both_columns_or_none(tmp_path, monkeypatch):
+    """A crash while it does must leave a store that can be opened."""
+    with Store.create(tmp_path, CONFIG) as store:
+        store.put("schema", 3)
+        for column in ("outcome", "steps"):
+            store.db.execute(f"ALTER TABLE verdicts DROP COLUMN {column}")
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Store.create(tmp_path, CONFIG)
+    with Store.create(tmp_path, CONFIG) as store:
+        assert store.get("schema") == SCHEMA_VERSION
+        store.add_verdicts("j", 1, [entry("p", "text")], [VERDICT], 0.5)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_store_of_the_first_version_is_refused_by_its_version(tmp_path):
     """Its tables have other columns; the message is about the version, not about damage."""
     Store.create(tmp_path, CONFIG).close()

@@ -282,6 +282,7 @@ def test_a_filter_outside_refuses_before_copies_are_made():
         ("characters?allow=klingon", "names no script 'klingon'; write ascii, any, or scripts"),
         ("characters?allow=", "names no script ''"),
         ("characters?repeats=-1", r"characters\?repeats=-1 is out of range"),
+        ("characters?repeats=99999999999", "write a number of at most 1000000"),
         ("echo?part=half", "write a value of type number|whole"),
         ("smooth?copies=0", r"smooth\?copies=0 is out of range"),
         ("smooth?share=0", r"smooth\?share=0 is out of range; write a number over 0, at most 1"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.records import Item, Verdict
 from hoodwink.judges.ensemble import Ensemble
-from hoodwink.judges.judge import Afresh, Cuts, Judge, ask, batch_of, sigmoid, threshold_of
+from hoodwink.judges.judge import Afresh, Cuts, HasEmbeddings, Judge, ask, batch_of, sigmoid, threshold_of
 from hoodwink.judges.opening import defended, open_judge
 from whackamole import HOLES, PIECES, WhackAMole, fight
 
@@ -153,6 +154,28 @@ def test_pieces_and_cuts_are_those_of_the_first_that_has_any():
     assert (list(ensemble.pieces()), list(ensemble.cut("xyz"))) == (["x", "y"], ["x", "y", "z"])
 
 
+def test_embeddings_are_those_of_the_pieces():
+    class Embedded(Cutting):
+        def pieces(self):
+            return ("p", "q", "r")
+
+        def embeddings(self):
+            return np.ones((3, 2), np.float32)
+
+    plain, embedded = Cutting("one", 1.0, 1.0, 1.0), Embedded("two", 1.0, 1.0, 1.0)
+    assert not isinstance(Ensemble([plain, embedded]), HasEmbeddings)
+    both = Ensemble([embedded, plain])
+    assert isinstance(both, HasEmbeddings)
+    assert len(both.embeddings()) == len(both.pieces()) == 3
+
+
+def test_an_ensemble_of_one_is_opened_again_by_its_name():
+    for name in ("ensemble:(planted:claim)", "ensemble:(length:planted:claim?most=9)?aggregate=mean"):
+        judge = open_judge(name)
+        assert judge.name == name
+        assert open_judge(judge.name).fingerprint == judge.fingerprint
+
+
 def test_no_judges_are_no_ensemble():
     with pytest.raises(UsageError, match="an ensemble needs at least one judge"):
         Ensemble([])
@@ -195,6 +218,8 @@ def test_the_judges_of_a_duel_by_its_folder(fought):
 def test_options_of_an_ensemble(fought):
     two = open_judge(f"ensemble:{fought.folder}:rounds=2:aggregate=mean")
     assert (len(two.judges), two.aggregate) == (2, "mean")
+    assert two.name == f"ensemble:{fought.folder}?aggregate=mean&rounds=2"
+    assert open_judge(two.name).fingerprint == two.fingerprint
     assert len(open_judge(f"ensemble:{fought.folder}", rounds=1).judges) == 1
     with pytest.raises(UsageError, match="rounds=0 is out of range; write a whole number of at least 1"):
         open_judge(f"ensemble:{fought.folder}:rounds=0")

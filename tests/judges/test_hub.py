@@ -232,3 +232,17 @@ def test_a_gguf_file(folder, tokenizer, model, items, kind):
 def test_weights_that_do_not_fit_their_config(folder, model):
     save_file({"model.norm.weight": torch.ones(5)}, folder / "model" / "model.safetensors", {"format": "pt"})
     assert refused("hf:model").startswith("model 'model' ")
+
+
+def test_another_chat_format_in_the_folder_is_another_judge(folder, tokenizer):
+    def opened():
+        return open_judge("hf:model", **CPU).fingerprint
+
+    before = opened()
+    template = tokenizer.chat_template
+    tokenizer.chat_template = template.replace("assistant", "grader")
+    tokenizer.save_pretrained("model")
+    assert opened() != before
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained("model")
+    assert opened() == before

@@ -139,3 +139,14 @@ def test_a_reward_is_compared_in_one_order() -> None:
     assert (shorter.margin, shorter.accepted) == (1.0 - len(WORKED), False)
     assert lost == unread("?")
     assert judge.used() == {"reward": Usage(4)}
+
+
+def test_what_a_filter_refuses_inside_is_no_better_than_anything() -> None:
+    judge = open_judge("pairwise:(length:planted:claim?most=8)")
+    problem = Problem.make(family="x", question="?", reference="3", right=(Response("3", "bare"),))
+    [refused] = ask(judge, [Item(problem, "9" * 9)])
+    assert (refused.accepted, refused.outcome) == (False, "filtered")
+    worked = Problem.make(family="x", question="?", reference="3", right=(Response("The answer is 3.", "worked"),))
+    both, incomparable = ask(judge, [Item(worked, "The sum is 4."), Item(worked, "4")])
+    assert (both.accepted, both.outcome) == (False, "filtered")
+    assert incomparable == unread("nothing to compare with: the known right response is filtered")

@@ -193,3 +193,8 @@ def test_spellings_and_pieces_of_a_vocabulary(tokenizer, tiny):
     assert all(piece.isprintable() for piece in pieces)
     assert isinstance(tiny, HasPieces)
     assert tuple(tiny.pieces()) == pieces
+
+
+def test_a_name_that_no_file_can_have_is_no_prompt():
+    with pytest.raises(UsageError, match="is neither a known prompt nor a readable file"):
+        load_prompt("a\x00b")

@@ -78,14 +78,17 @@ def test_without_a_url_it_is_the_environments(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "spec", ["m@http:///v1", "m@http://h:0x/v1", "m@http://h v1", "m@http://h/\u202e", "m@http://:1"]
+    "spec", ["m@http:///v1", "m@http://h:0x/v1", "m@http://h v1", "m@http://h/\u202e", "m@http://:1", "m@http://h/v1#x"]
 )
 def test_urls_that_are_none(spec):
     with pytest.raises(UsageError, match="is none; write http://HOST:PORT/v1"):
         read_address(spec, None)
 
 
-@pytest.mark.parametrize("url", ["http://me:hunter2@h/v1", "http://h/v1?key=hunter2", "http://h?access_token=hunter2"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:hunter2@h/v1", "HTTP://me:hunter2@h/v1", "http://h/v1?key=hunter2", "http://h?access_token=hunter2"],
+)
 def test_urls_with_keys_in_them_are_refused_without_showing_them(url):
     with pytest.raises(UsageError, match="holds a key or password") as error:
         read_address(f"m@{url}", None)

@@ -225,6 +225,36 @@ def test_what_goes_wrong_once_is_made_good(fault, served):
     assert judge.used()[judge.name].calls == 4
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"content": {"a": 1}}, {"content": ["x"]}, {"content": "abc"}, {"content": 5}, "abc", {"tokens": 5},
+        {"content": [{"token": None, "logprob": -1, "top_logprobs": [{"token": None, "logprob": -1}]}]},
+        {"content": [{"token": "yes", "logprob": -1, "top_logprobs": [5, {"token": "no", "logprob": -1}]}]},
+        {"content": [{"token": "yes", "logprob": -(10**400), "top_logprobs": []}]},
+    ],
+)  # fmt: skip
+def test_a_list_in_no_known_shape_is_asked_for_again(listed, served):
+    judge = opened(served, "in_flight=1")
+    first = ask(judge, items_of("272"))
+
+    def broken(handler, asked):
+        body = completion(asked, ["Yes"])
+        body["choices"][0]["logprobs"] = listed
+        handler.reply(200, body)
+
+    served.faults = [broken]
+    assert ask(judge, items_of("272")) == first
+
+
+def test_what_is_no_answer_does_not_end_a_capped_run(served):
+    judge = opened(served, "in_flight=1&price_in=1000&max_cost=1")
+    first = ask(judge, items_of("272"))
+    served.faults = [raw(b"[]"), raw(b"{}")]
+    assert ask(judge, items_of("272")) == first
+    assert judge.used()[judge.name].calls == 5
+
+
 def test_a_server_that_hangs_once(served):
     judge = open_judge(f"{served.spec}?timeout=0.2&connect=0.2&backoff=0.001")
     served.faults = [grade, hang]
@@ -503,3 +533,27 @@ def test_caps_hold_inside_another_judge_too(served):
         with pytest.raises(JudgeError, match="max_calls=8 is reached"):
             Gate(open_judge(spec), ExactOracle(), store).consider(asks("5", "6"))
         assert len(served.requests) == 8
+
+
+def test_judges_around_it_note_what_it_notes_and_hold_a_run_to_it(served):
+    with Store.in_memory() as store:
+        spec = f"length:({served.spec}?{QUICK})"
+        Gate(open_judge(spec), ExactOracle(), store).consider(asks("1"))
+        assert store.get("noted")["verdicts are read by"] == ["log-probabilities of the first token"]
+        served.lists = False
+        with pytest.raises(JudgeError, match="verdicts of this run were read by log-probabilities"):
+            Gate(open_judge(spec), ExactOracle(), store).consider(asks("2"))
+
+
+def test_of_several_each_has_notes_of_its_own(served):
+    with Store.in_memory() as store:
+        texts, samples = (f"{served.spec}?{QUICK}&by={way}" for way in ("text", "samples"))
+        for said in ("1", "2"):  # two processes
+            gate = Gate(open_judge(f"ensemble:({texts}),({samples})"), ExactOracle(), store)
+            gate.consider(asks("1"))
+            gate.consider(asks(said))
+        read = {head: said for head, said in store.get("noted").items() if "read by" in head}
+    assert read == {
+        f"{served.spec}?by=text: verdicts are read by": ["the text of one reply"],
+        f"{served.spec}?by=samples: verdicts are read by": ["5 samples at temperature 1"],
+    }
