@@ -192,7 +192,7 @@ def test_an_unfinished_survey_shows_what_it_has(tmp_path: Path) -> None:
 
 
 def test_only_judges_that_were_attacked_to_the_end_and_read_can_hold_best(summary: SurveySummary) -> None:
-    long, keys, holds, broken = summary.rows
+    long, keys, holds, _ = summary.rows
     breaks = replace(holds, flags=(Flag("unparsed-attacks", "", ""),))
     stopped = replace(holds, complete=False, error="the server hung up")
     for row in (breaks, stopped):
