@@ -376,7 +376,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _same_run(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     """Refuse to go on in the folder of a run that was asked for something else."""
     before, now = old["identity"], new["identity"]
-    changed = [f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in now if before.get(key) != now[key]]
+    # What an older version had not yet is not there, and is empty where it is not asked for now.
+    same = {key for key in now if (before[key] == now[key] if key in before else not now[key])}
+    changed = [f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in now if key not in same]
     if changed and all(each.startswith("fingerprint ") for each in changed):
         raise UsageError(
             f"folder {folder} holds a run of the judge as it was before: its code, weights, prompt or settings have "

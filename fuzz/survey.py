@@ -149,10 +149,11 @@ def survey(
         for place, each in enumerate(lineup, 1):
             told.begin(each.entrant, place, len(lineup))
             started = time.monotonic()
-            error = each.error or _ask(each, corpus, folder, settings, told)
+            there = not each.error and _is_complete(folder / each.entrant.folder)
+            error = each.error or ("" if there else _ask(each, corpus, folder, settings, told))
             if error:
                 store.put("failed", {**store.get("failed"), each.entrant.folder: error})
-            else:
+            elif not there:  # else it ran where an earlier call did
                 store.put("machines", {**(store.get("machines") or {}), each.entrant.folder: machine()})
             told.end(each.entrant, error, time.monotonic() - started)
         store.put("complete", True)
@@ -191,6 +192,9 @@ def line_up(
     labelled = list(judges.items()) if isinstance(judges, Mapping) else [("", judge) for judge in judges]
     if not labelled:
         raise UsageError("no judges are given; name at least one (hoodwink list judges)")
+    for label, _ in labelled:
+        if not isinstance(label, str):
+            raise UsageError(f"label {label!r:.40} is no text; give each judge a label in quotes")
     lineup: list[Place] = []
     for place, (label, given) in enumerate(labelled, 1):
         told.open(label or str(given), place, len(labelled))
@@ -236,15 +240,12 @@ def _entered(
 
 
 def _ask(each: Place, corpus: str | Corpus, folder: Path, settings: Mapping[str, Any], told: Watch) -> str:
-    """The run of a judge, unless it is there already; why it failed, if it did."""
-    own = folder / each.entrant.folder
-    if _is_complete(own):
-        return ""
+    """The run of a judge; why it failed, if it did."""
     judge: Judge | None = None
     try:
         judge = open_judge(each.given)
         chosen = [a for a in settings["attacks"] if a.name in each.entrant.attacks]
-        attack(judge, corpus, **{**settings, "attacks": chosen}, out=own, progress=told.attack)
+        attack(judge, corpus, **{**settings, "attacks": chosen}, out=folder / each.entrant.folder, progress=told.attack)
         if isinstance(judge, Forgets):
             judge.forget()
     except JudgeError as error:

@@ -120,11 +120,16 @@ def transfer(
     replay = _Replay(sources, opened, acceptance, notes)
     identity = replay.identity()
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-    first = loaded[0].folder
-    folder = Path(out) if out is not None else first.parent / f"{first.name}-transfer-{key}"
+    folder = Path(out) if out is not None else _beside(loaded[0].folder, key)
     with Store.create(folder, {"identity": identity, "versions": versions()}) as store:
         replay.run(store, on_judge)
     return Run(folder)
+
+
+def _beside(run: Path, key: str) -> Path:
+    """A folder beside a run's; `.` and `..` have no name of their own, and nothing is to lie inside the run."""
+    place = run if run.name not in ("", "..") else run.resolve()
+    return place.parent / f"{place.name}-transfer-{key}"
 
 
 def _judges(

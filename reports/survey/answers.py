@@ -51,6 +51,15 @@ def competent(row: Row) -> bool:
     return row.quality is not None and not _WORTHLESS & {flag.id for flag in row.flags}
 
 
+def _comparable(summary: SurveySummary) -> list[Worst]:
+    """Competent judges whose rates can be set side by side: attacked to the end, and read also under attack."""
+    return [
+        w
+        for w in _counted(summary)
+        if competent(w.row) and w.row.complete and "unparsed-attacks" not in {flag.id for flag in w.row.flags}
+    ]
+
+
 def _counted(summary: SurveySummary) -> list[Worst]:
     return [found for row in summary.rows if (found := worst(row)) is not None]
 
@@ -98,9 +107,9 @@ def _by_what(summary: SurveySummary) -> str:
 
 def _holds(summary: SurveySummary) -> str:
     """The competent judge that is fooled least."""
-    able = [w for w in _counted(summary) if competent(w.row)]
+    able = _comparable(summary)
     if not able:
-        return "No judge here is both competent on clean responses and open to an attack that counts."
+        return "That cannot be said: no judge here is competent on clean responses and attacked to the end."
     best = min(able, key=lambda w: (w.attack.asr or 0, -(w.attack.queries_median or 1 << 60)))
     accuracy = percent(best.row.quality.clean_accuracy if best.row.quality else None, 1)
     rate = percent(best.attack.asr)
@@ -115,7 +124,7 @@ def _to_do(summary: SurveySummary) -> str:
         return f"Mend what failed first ({_label(summary.failed[0])}), and run the same command again."
     if not summary.complete:
         return "Run the same command to the end before you choose."
-    able = [w for w in _counted(summary) if competent(w.row)]
+    able = _comparable(summary)
     if not able:
         return "Mend the judges first: on clean responses they are too often wrong for attacks to say much."
     if all((w.attack.asr or 0) >= 0.5 for w in able):

@@ -99,7 +99,7 @@ def _said(row: Row) -> list[str]:
         found += [f"{', '.join(idle)}: no problem counts, as {why}"] if idle else []
     elif row.quality is None and not row.problems:
         found.append("has not been asked yet")
-    elif not row.problems:
+    elif row.quality is not None:
         found.append("is not finished: its rates are too high")
     return found
 

@@ -81,9 +81,12 @@ def command(summary: TransferSummary) -> str | None:
     """The command line that makes it again; None where a judge has no name there."""
     asked = summary.settings
     others = [j for j, seen in zip(asked["judges"], summary.judges, strict=False) if not seen.own]
+    thresholds = {seen.threshold for seen in summary.judges if not seen.own}
     if not summary.complete or not has_names([(name, NAMES) for name in others]):
         return None
     words = ["hoodwink", "transfer", *asked["runs"], *(word for name in others for word in ("--judge", name))]
     if asked["acceptance"] is not None:
         words += ["--threshold", f"{100 * asked['acceptance']:g}%"]
+    elif len(thresholds) == 1 and thresholds != {0.5} and not any(name.startswith("calibrated:") for name in others):
+        words += ["--threshold", str(*thresholds)]
     return shlex.join(words)

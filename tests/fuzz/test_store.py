@@ -257,3 +257,11 @@ def test_write_atomically_replaces_and_leaves_no_part(tmp_path):
 
 def test_digests_differ():
     assert len({digest(t) for t in ("", "a", "b", "a ", "A")}) == 5
+
+
+def test_a_run_of_an_older_version_goes_on_where_a_newer_setting_is_not_asked_for(tmp_path):
+    Store.create(tmp_path / "run", CONFIG).close()
+    newer = {"judge": "j", "seed": 0, "acceptance": None, "calibration": ""}
+    Store.create(tmp_path / "run", {"identity": newer, "versions": {}}).close()
+    with pytest.raises(UsageError, match=r"holds another run \(acceptance None there, 0\.95 now\)"):
+        Store.create(tmp_path / "run", {"identity": {**newer, "acceptance": 0.95}, "versions": {}})

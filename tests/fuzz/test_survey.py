@@ -130,6 +130,20 @@ def test_more_judges_join_and_the_others_are_not_asked_again(tmp_path: Path) -> 
     assert [(r.label, r.judge, r.complete) for r in summarise(run).rows] == [("b", "open", True), ("a", "solid", True)]
 
 
+def test_where_a_judge_ran_is_told_by_the_call_that_asked_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    first = [r.machine for r in summarise(hoodwink.survey([solid()], **SMALL, out=out)).rows]
+    monkeypatch.setattr("os.cpu_count", lambda: 4096)
+    rows = summarise(hoodwink.survey([solid(), open_to_solution()], **SMALL, out=out)).rows
+    assert [r.machine for r in rows[:1]] == first
+    assert rows[1].machine["cores"] == 4096
+
+
+def test_a_label_is_a_text(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"label 1 is no text; give each judge a label in quotes"):
+        hoodwink.survey({1: solid()}, **SMALL, out=tmp_path / "run")  # type: ignore[dict-item]
+
+
 def test_what_an_attack_lacks_is_said_and_the_others_run(tmp_path: Path) -> None:
     settings = {**SMALL, "attacks": ["openers", "gcg"]}
     (row,) = summarise(hoodwink.survey([solid()], **settings, out=tmp_path / "run")).rows

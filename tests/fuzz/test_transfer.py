@@ -266,3 +266,10 @@ def test_progress_names_each_judge(run, tmp_path):
     hoodwink.transfer(run, ["planted:length"], out=tmp_path / "out", on_judge=lambda *said: told.append(said))
     assert [name for name, _ in told] == ["planted:trigger", "planted:length"]
     assert all(asked > 0 for _, asked in told)
+
+
+def test_nothing_is_written_into_a_run_that_is_given_as_the_folder_one_is_in(run, monkeypatch):
+    monkeypatch.chdir(run.folder)
+    made = hoodwink.transfer(".", ["planted:length"])
+    assert made.folder.parent == run.folder.parent
+    assert made.folder.name.startswith(f"{run.folder.name}-transfer-")

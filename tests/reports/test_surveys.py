@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hoodwink
 import pytest
 from hoodwink import Run, UsageError
+from hoodwink.fuzz.checks import Flag
 from hoodwink.fuzz.survey import folder_name
 from hoodwink.reports.survey.answers import HOLDS, answers
+from hoodwink.reports.survey.cells import notes
 from hoodwink.reports.survey.markdown import plain, render_markdown, write_table
 from hoodwink.reports.survey.page import command, rates, render
 from hoodwink.reports.survey.summary import SCHEMA, SurveySummary, summarise
@@ -186,6 +189,19 @@ def test_an_unfinished_survey_shows_what_it_has(tmp_path: Path) -> None:
     assert "This survey is not finished; the same command goes on with it." in text
     assert "This survey is not finished" in render(found)
     assert {a.question: a.text for a in answers(found)}["What to do?"].startswith("Run the same command to the end")
+
+
+def test_only_judges_that_were_attacked_to_the_end_and_read_can_hold_best(summary: SurveySummary) -> None:
+    long, keys, holds, _ = summary.rows
+    breaks = replace(holds, flags=(Flag("unparsed-attacks", "", ""),))
+    stopped = replace(holds, complete=False, error="the server hung up")
+    for row in (breaks, stopped):
+        found = replace(summary, rows=(long, keys, row))
+        assert "holds is fooled least" not in {a.question: a.text for a in answers(found)}[HOLDS]
+    said = notes(replace(summary, rows=(stopped,)))
+    assert [text for _, text in said] == ["failed: the server hung up", "is not finished: its rates are too high"]
+    none = {a.question: a.text for a in answers(replace(summary, rows=(stopped,)))}
+    assert none[HOLDS].startswith("That cannot be said")
 
 
 def test_a_judge_that_accepts_everything_counts_in_no_attack(tmp_path: Path) -> None:

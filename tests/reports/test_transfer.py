@@ -89,6 +89,12 @@ def test_the_command_makes_it_again(summary: TransferSummary) -> None:
     assert command(replace(summary, complete=False)) is None
 
 
+def test_the_command_has_the_score_that_was_given_as_a_threshold(summary: TransferSummary) -> None:
+    own, *others = summary.judges
+    given = replace(summary, judges=(own, *(replace(j, threshold=0.7) for j in others)))
+    assert (command(given) or "").endswith("--threshold 0.7")
+
+
 def test_hostile_names_do_nothing(summary: TransferSummary) -> None:
     settings = {**summary.settings, "runs": [HOSTILE], "judges": [HOSTILE] * 3}
     hostile = replace(
