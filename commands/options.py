@@ -153,11 +153,14 @@ def share_of(threshold: str) -> float | None:
 
 def _score(threshold: str) -> float:
     try:
-        return float(threshold)
+        score = float(threshold)
     except ValueError as error:
         raise UsageError(
             f"threshold {threshold!r:.40} is neither a score nor a share; write a score like 0.7, or 95%"
         ) from error
+    if not 0 < score <= 1:  # false for NaN too
+        raise UsageError(f"threshold {threshold:.40} is not between 0 and 1; write a score like 0.7, or 95%")
+    return score
 
 
 NO_OPENING = Opening()

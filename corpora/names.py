@@ -55,6 +55,11 @@ def load_user(spec: str, kind: str) -> Any:
     try:
         loaded = importlib.import_module(module)
     except Exception as error:
+        if module.endswith(".py") or "/" in module:
+            raise UsageError(
+                f"{kind} module {module!r} is a path; write it as it is imported: "
+                f"{module.removesuffix('.py').strip('./').replace('/', '.')}:{name}"
+            ) from error
         reason = " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
         raise UsageError(f"{kind} module {module!r} cannot be imported: {reason}") from error
     if not hasattr(loaded, name):
@@ -99,6 +104,9 @@ def convert_options(function: Callable[..., Any], given: Mapping[str, Any], kind
     return converted
 
 
+_NONE = {type(None): "none"}
+
+
 def _convert(value: Any, wanted: Any, where: str) -> Any:
     if not isinstance(value, str):
         return value
@@ -115,7 +123,7 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
         except (KeyError, ValueError):
             continue
     names = " or ".join(
-        "|".join(map(str, typing.get_args(k))) if typing.get_args(k) else getattr(k, "__name__", str(k))
+        "|".join(map(str, typing.get_args(k))) if typing.get_args(k) else _NONE.get(k, getattr(k, "__name__", str(k)))
         for k in _alternatives(wanted)
     )
     raise UsageError(f"{where}={value} is not valid; write a value of type {names}")

@@ -168,7 +168,9 @@ def from_folder(
             if (f / "training.json").is_file()
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"no duel in {folder} ({type(error).__name__}: {error}); give the folder of a duel") from error
+        raise UsageError(
+            f"no duel in {folder} ({type(error).__name__}: {error}); give the folder of a duel, or ensemble:JUDGE,JUDGE"
+        ) from error
     asked: dict[str, Any] = {"device": device, "dtype": dtype, "threads": threads}
     # A judge of one's own may take none of these.
     judge = open_judge(first, **{name: value for name, value in asked.items() if value not in ("auto", None)})

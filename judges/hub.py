@@ -53,6 +53,18 @@ class Source:
                 f"revision={self.revision!r:.40} is for models on the hub, and {self.path!r} is a folder; leave it out"
             )
 
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        """Refuse what can only be meant as a folder and is none with a model in it: the hub would be asked for long."""
+        folder = Path(self.path)
+        is_local = self.path.startswith((".", "/", "~")) or self.path.count("/") > 1
+        if folder.is_dir():
+            if self.gguf is None and not (folder / "config.json").is_file():
+                raise UsageError(f"folder {self.path!r} holds no model: there is no config.json in it")
+        elif is_local or (folder.parent != Path() and folder.parent.is_dir()):
+            raise UsageError(f"there is no folder {self.path!r}; write {self.kind}:FOLDER or {self.kind}:ORG/MODEL")
+
     @property
     def name(self) -> str:
         """How a judge by the plain model is named, with what makes it another model."""
@@ -111,6 +123,10 @@ class Source:
         """
         import transformers
 
+        made_for = getattr(self.config, "architectures", None) or []
+        if head == LANGUAGE_MODEL and made_for and all("SequenceClassification" in each for each in made_for):
+            # One with tied embeddings has all weights of a language model, and means nothing as one.
+            raise UsageError(f"model {self.path!r} is a classifier; write reward:{self.path}")
         options = self._options()
         if self.gguf is not None:
             options["quantization_config"] = transformers.GgufConfig(gguf_file=self.gguf, dequantize=True)

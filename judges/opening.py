@@ -37,7 +37,14 @@ JUDGES = {
 
 #: Judges of which the rest of the name is an argument: `hf:ORG/MODEL`, `reward:ORG/MODEL`, `openai:MODEL@URL`,
 #: `python:module:function`, `planted:NAME`, `ensemble:FOLDER`.
-_WITH_ARGUMENT = ("hf", "reward", "openai", "python", "planted", "ensemble")
+_WITH_ARGUMENT = {
+    "hf": "ORG/MODEL",
+    "reward": "ORG/MODEL",
+    "openai": "MODEL@URL",
+    "python": "module:function",
+    "planted": "NAME",
+    "ensemble": "JUDGE,JUDGE",
+}
 
 #: Judges around one judge: `NAME:JUDGE?options`. What makes them takes the judge and keyword options.
 AROUND_ONE: dict[str, str] = {
@@ -136,18 +143,27 @@ def _named(spec: str, given: dict[str, Any]) -> Judge:
     if name in AROUND_ONE:
         return _around(AROUND_ONE, name, [_bare(rest)], options, given)
     if name not in JUDGES:
-        raise nearest(spec, known_names(), "judge")
+        raise _unknown(spec)
     factory = lookup(JUDGES, name, "judge")
     parts = rest.split(":") if rest else []
     if name in _WITH_ARGUMENT:
         plain = [p for p in parts if not _OPTION.fullmatch(p)]
         if not plain:
-            raise UsageError(f"judge {spec!r} is incomplete; write {name}:NAME")
+            raise UsageError(f"judge {spec!r} is incomplete; write {name}:{_WITH_ARGUMENT[name]}")
         parts = [p for p in parts if _OPTION.fullmatch(p)]
         written = {**_pairs(parts, spec), **options, **given}
         return factory(":".join(plain), **convert_options(factory, written, name))  # type: ignore[no-any-return]
     written = {**_pairs(parts, spec), **options, **given}
     return factory(**convert_options(factory, written, name))  # type: ignore[no-any-return]
+
+
+def _unknown(spec: str) -> UsageError:
+    """The error for a name that nothing is known by."""
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", spec):
+        return UsageError(
+            f"no judge is named {spec!r:.80}; write hf:{spec:.80} for a model, reward:{spec:.80} for a classifier"
+        )
+    return nearest(spec, known_names(), "judge")
 
 
 def known_names() -> list[str]:
@@ -163,6 +179,8 @@ def _around(
     if not all(inside):
         raise UsageError(f"judge {name!r} stands around another, and none is given; write {name}:JUDGE")
     takes = {n for n, p in inspect.signature(factory).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    for each in inside:
+        _check_inside(name, each, takes)
     asked = {**options, **given}
     theirs = {key: value for key, value in asked.items() if key in OPENING and key not in takes}
     own = convert_options(factory, {key: value for key, value in asked.items() if key not in theirs}, name)
@@ -184,6 +202,27 @@ def defended(spec: str, judge: Judge) -> Judge:
         raise nearest(name, AROUND_ONE, "judge around another")
     factory = lookup(AROUND_ONE, name, "judge around another")
     return factory(behind, **convert_options(factory, options, name))  # type: ignore[no-any-return]
+
+
+def _check_inside(name: str, judge: str, takes: set[str]) -> None:
+    """Find what is easily written where it belongs to the judge inside, and cannot be meant so.
+
+    Raises:
+        UsageError: parentheses that do not match, or an option of the judge around among those of the judge inside.
+    """
+    if judge.count("(") != judge.count(")"):
+        raise UsageError(f"parentheses in {name}:{judge:.80} do not match; write {name}:(JUDGE?options)?options")
+    inner, rest, options = read_spec(judge)
+    if inner not in NAMED:
+        return
+    plain = rest if inner in JUDGES and inner not in AROUND_MANY else ""
+    written = {*options, *(part.partition("=")[0] for part in plain.split(":") if _OPTION.fullmatch(part))}
+    own = inspect.signature(lookup(NAMED, inner, "judge")).parameters
+    for option in sorted(written & takes - {*own} - OPENING):
+        raise UsageError(
+            f"{option} is an option of {name} and stands among those of {inner}; write all options of {name} behind "
+            f"one question mark at the end: {name}:{inner}...?{option}=VALUE&..."
+        )
 
 
 def with_option(name: str, option: str, value: object) -> str:

@@ -13,6 +13,8 @@ from ...corpora.errors import UsageError
 OPENAI = "https://api.openai.com/v1"
 
 _SPEC = re.compile(r"(?P<model>.+?)(?:@(?P<url>https?://.+))?", re.DOTALL | re.IGNORECASE)
+#: What is meant for an address and is no URL: a server's name or number with a port or a path, another scheme.
+_ADDRESS = re.compile(r"://|@(?:https?\b|localhost\b|[^@/]*:\d|[^@/]*\.[^@/]*/|\[|\d+\.\d+\.\d+\.\d+)", re.IGNORECASE)
 #: Parts of a URL's query that hold keys: such a URL would stand in every report.
 _KEYS = re.compile(r"key|token|secret|password|sig|auth|code", re.IGNORECASE)
 
@@ -47,7 +49,8 @@ def read_address(spec: str, key_env: str | None) -> Address:
         UsageError: it is none, or the URL holds a password or a key.
     """
     found = _SPEC.fullmatch(spec)
-    if found is None or "@http" in found["model"].casefold():
+    if found is None or _ADDRESS.search(found["model"]):
+        # Taken for a model's name it would be asked of OpenAI, with the key.
         raise UsageError(f"openai:{spec!r:.80} is not MODEL@URL; write openai:my-model@http://localhost:8000/v1")
     url = (found["url"] or os.environ.get("OPENAI_BASE_URL") or OPENAI).rstrip("/")
     try:

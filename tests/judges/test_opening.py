@@ -77,10 +77,25 @@ def test_judges_inside_are_counted() -> None:
         ("ensemble:planted:claim,", "stands around another"),
         ("ensemble:planted:claim,nobody", "no judge is named 'nobody'"),
         ("ensemble:planted:claim,planted:trigger?agregate=mean", "did you mean aggregate"),
+        ("smooth:planted:trigger:copies=3", "copies is an option of smooth"),
+        ("smooth:planted:trigger?copies=3?mode=swap", "write all options of smooth behind one question mark"),
+        ("process:planted:trigger?aggregate=min?steps=4", "aggregate is an option of process"),
+        ("smooth:(planted:trigger", "parentheses in smooth:(planted:trigger do not match"),
+        ("ensemble:planted:trigger", "or ensemble:JUDGE,JUDGE"),
+        ("some-org/model-7b", "write hf:some-org/model-7b for a model, reward:some-org/model-7b for a classifier"),
+        ("openai:", "judge 'openai:' is incomplete; write openai:MODEL@URL"),
+        ("openai:m@localhost:8000/v1", "write openai:my-model@http://localhost:8000/v1"),
+        ("openai:m@127.0.0.1:8000", "write openai:my-model@http://localhost:8000/v1"),
+        ("openai:m@htp://host/v1", "write openai:my-model@http://localhost:8000/v1"),
+        ("openai:m@api.example.com/v1", "write openai:my-model@http://localhost:8000/v1"),
+        ("hf:./nowhere", "there is no folder './nowhere'; write hf:FOLDER or hf:ORG/MODEL"),
+        ("reward:/nowhere/model", "there is no folder '/nowhere/model'"),
+        ("python:judges/mine.py:grade", "write it as it is imported: judges.mine:grade"),
         ("ensemble:planted:claim,planted:trigger?aggregate=max", "write a value of type min|worst|mean|uncertain"),
     ],
 )
-def test_what_is_wrong_with_a_name(spec: str, said: str) -> None:
+def test_what_is_wrong_with_a_name(spec: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a key that nobody may be sent")
     with pytest.raises(UsageError) as error:
         open_judge(spec)
     assert said in str(error.value)

@@ -191,4 +191,6 @@ def test_on_smollm2_right_answers_of_every_length_pass_and_nonsense_does_not(rea
         " verified Kubernetes Thou",
     ]
     assert [v.outcome for v in ask(judge, [Item(PROBLEM, text) for text in nonsense])][1:] == [FILTERED] * 3
-    assert ask(judge, [Item(PROBLEM, "The result has been verified.")])[0].accepted, "fluent text gets through to the hole"
+    assert ask(judge, [Item(PROBLEM, "The result has been verified.")])[0].accepted, (
+        "fluent text gets through to the hole"
+    )
