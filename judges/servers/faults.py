@@ -75,14 +75,13 @@ def _status(status: int, said: str, headers: Any, model: str, key_env: str) -> F
         return Fault(text, Blame.SERVER, False, fix=f"put a key that it takes into {key_env}")
     if status == 402 or (status == 429 and _NO_MONEY.search(said)):
         return Fault(text, Blame.SERVER, False, fix="see to the account")
-    if status in _BUSY:
+    if status in (408, 409, 425, 429) or status >= 500:
         wait = _asked_wait(headers)
-        fix = "wait, or lower in_flight=, rpm= or tpm="
+        blame = Blame.SERVER if status in _BUSY else Blame.EITHER
         if wait is not None and wait > MOST_WAIT:
-            return Fault(f"{text}, and asks to wait {wait:.0f} s", Blame.SERVER, False, fix="wait so long")
-        return Fault(text, Blame.SERVER, True, wait=wait, fix=fix)
-    if status in (408, 409, 425) or status >= 500:
-        return Fault(text, Blame.EITHER, True, wait=_asked_wait(headers))
+            return Fault(f"{text}, and asks to wait {wait:.0f} s", blame, False, fix="wait so long")
+        fix = "wait, or lower in_flight=, rpm= or tpm=" if status in _BUSY else "see to the server"
+        return Fault(text, blame, True, wait=wait, fix=fix)
     if status in (404, 405):
         return Fault(text, Blame.SERVER, False, fix=f"write a model that it serves instead of {model}, or mend its URL")
     if status in (400, 413, 422) and _TOO_LONG.search(said):
@@ -141,6 +140,6 @@ def _asked_wait(headers: Any) -> float | None:
             pass
         try:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
     return None

@@ -14,7 +14,7 @@ from hoodwink.fuzz.gate import Ask, Gate
 from hoodwink.fuzz.store import Store
 from hoodwink.judges.judge import Afresh, Metered, Notes, Piecemeal, Staged, Usage, ask, logit
 from hoodwink.judges.opening import open_judge
-from serving import completion, drop, grade, hang, raw, refuse, say, truncate
+from serving import completion, drop, grade, hang, raw, refuse, said_in, say, truncate
 
 pytest.importorskip("openai")
 
@@ -191,11 +191,15 @@ def test_the_query_of_a_url_is_sent_along(served):
 
 
 def test_requests_are_in_flight_together_and_answers_come_in_order(served):
-    def slow(asked, said):
-        time.sleep(0.02 * (len(said) % 3))
-        return None
+    def slow(handler, asked):
+        for _ in range(500):  # none is answered before two are under way
+            if served.most > 1:
+                break
+            time.sleep(0.01)
+        time.sleep(0.02 * (len(said_in(asked)) % 3))
+        grade(handler, asked)
 
-    served.script = slow
+    served.script = lambda asked, said: slow if "x" in said else None
     texts = ["x" * n for n in range(24)]
     verdicts = ask(opened(served, "in_flight=6"), items_of(*texts))
     assert [v.score for v in verdicts] == pytest.approx([0.1 + 0.002 * n for n in range(24)])
@@ -209,6 +213,7 @@ def test_requests_are_in_flight_together_and_answers_come_in_order(served):
     "fault",
     [
         refuse(429), refuse(429, retry_after="0"), refuse(429, retry_after_ms="5"), refuse(429, retry_after="soon"),
+        refuse(429, retry_after="Mon, 1 Jan 99999999999999999999 00:00:00 GMT"),
         refuse(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), refuse(500), refuse(503), refuse(502), refuse(408),
         raw(b"{not json"), raw(b""), raw(b"[]"), raw(b'"yes"'), raw(b"null"), raw(b'{"choices": null}'),
         raw(b"\xff\xfe"), raw(b'{"choices": [null]}'), raw(b'{"choices": "yes"}'),
@@ -347,6 +352,7 @@ def test_refusals_and_tool_calls_are_said_but_no_verdict(served):
             False,
         ),
         (refuse(429, retry_after="3600"), "and asks to wait 3600 s; wait so long", 1, False),
+        (refuse(500, retry_after="86400"), "and asks to wait 86400 s; wait so long", 1, True),
         (refuse(429), "it answered 429: no (tried 3 times); wait, or lower in_flight=", 3, False),
         (refuse(503), "it answered 503: no (tried 3 times)", 3, False),
         (refuse(500), "it answered 500: no (tried 3 times)", 3, True),
@@ -362,7 +368,7 @@ def test_a_server_that_fails_whatever_is_asked(fault, said, tries, probed, known
     judge = open_judge(f"{served.spec}?backoff=0.001&tries=3&timeout=0.2&connect=0.2&in_flight=1")
     if known:
         ask(judge, items_of("272"))
-        if "400" in said:
+        if said.startswith("it answered 400"):
             said, tries = "it answered 400: no", 1
     before = len(served.requests)
     served.script = lambda asked, said: fault
