@@ -19,7 +19,7 @@ from .commands.attacking import attack, check
 from .commands.comparing import compare
 from .commands.config import Files, environment, whole_numbers
 from .commands.exporting import export
-from .commands.manual import ROOT, epilogue
+from .commands.manual import ROOT, epilogue, paragraphs
 from .commands.options import ConfigFile
 from .commands.reading import list_names, report, show
 from .commands.surveying import survey
@@ -66,6 +66,7 @@ for _command in (
     export,
     compare,
     transfer,
+    survey,
     check,
     duel,
     collapse,
@@ -75,9 +76,8 @@ for _command in (
     completion,
 ):
     _name = _command.__name__.replace("_", "-")
-    app.command(_command, name=_name, help_epilogue=epilogue(_name))
-app.command(survey, help_epilogue=epilogue("survey"))
-app.command(list_names, name="list", help_epilogue=epilogue("list"))
+    app.command(_command, name=_name, help=paragraphs(_command), help_epilogue=epilogue(_name))
+app.command(list_names, name="list", help=paragraphs(list_names), help_epilogue=epilogue("list"))
 app.config = (environment(), Files(app), whole_numbers)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 EXIT_CODES = (
     "0    fine",
@@ -147,6 +149,11 @@ PAGES = {
         ),
     ),
 }
+
+
+def paragraphs(command: Callable[..., Any]) -> str:
+    """A command's docstring with a line for each paragraph: a terminal has its own width."""
+    return "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))
 
 
 def epilogue(command: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..corpora.records import NEAR, Candidate, Problem, Trial, Truth, Verdict
+from ..corpora.words import many
 from ..judges.calibrated import shifted
 from ..judges.judge import threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure, share
@@ -302,8 +303,12 @@ def _of_calibration(checks: Checks) -> list[Seen]:
     there = fixed.interval
     share_here = None if here is None else here.right_accepted
     found = [
-        (fixed.decides, "only-decides", f"all margins of {fixed.answers} right answers are +1 or -1"),
-        (not fixed.decides and fixed.answers < FEW, "few-right", f"it was fixed on {fixed.answers} right answers"),
+        (fixed.decides, "only-decides", f"all margins of {many(fixed.answers, 'right answer')} are +1 or -1"),
+        (
+            not fixed.decides and fixed.answers < FEW,
+            "few-right",
+            f"it was fixed on {many(fixed.answers, 'right answer')}",
+        ),
     ]
     if here is None or share_here is None or there is None:
         return found

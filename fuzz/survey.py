@@ -300,7 +300,7 @@ def read_judges(file: str | Path) -> dict[str, str]:
     """
     path = Path(file)
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "no UTF-8"
         raise UsageError(f"judges {path} cannot be read: {why}; give a TOML file or one with a name a line") from error

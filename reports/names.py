@@ -60,7 +60,8 @@ def _summary(thing: Any) -> str:
 
 def render_names(what: What) -> Table:
     """The same as a table for the terminal."""
-    table = Table("name", "what it is", "options (name:option=value)")
+    also = "; behind JUDGE or URL ?option=value&option=value" if what == "judges" else ""
+    table = Table("name", "what it is", f"options (name:option=value{also})")
     for row in list_names(what):
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
     return table

@@ -67,7 +67,7 @@ def fixed_how(fixed: Calibration, checks: Checks) -> str:
         )
     if not fixed.answers:
         return f"No right answer was judged: no threshold could be fixed at {asked}, and its own decision stands."
-    there = f"{asked} of {fixed.answers} right answers to {many(fixed.problems, 'other problem')}"
+    there = f"{asked} of {many(fixed.answers, 'right answer')} to {many(fixed.problems, 'other problem')}"
     got = fixed.accepted / fixed.answers
     if abs(got - fixed.acceptance) > 0.5 / fixed.answers:
         there += f" (in fact {percent(got, 1)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from ...corpora.words import many
 from ...fuzz.transfer import Form
 from ...judges.opening import NAMED as NAMES
 from ..answers import Figure
@@ -26,6 +27,7 @@ def render(summary: TransferSummary) -> str:
         "transfer.html.jinja",
         title=f"transfer of {summary.settings['runs'][0]}",
         run=summary,
+        missing=many(len(summary.settings["judges"]) - len(summary.judges), "judge"),
         answers=answers(summary),
         judges=[
             (letter(i), judge, threshold_text(judge), *unattacked_texts(judge))

@@ -13,7 +13,8 @@ import pytest
 from calling import Call, assert_refused
 from hoodwink.cli import app
 from hoodwink.commands.config import Files
-from hoodwink.commands.manual import PAGES
+from hoodwink.commands.manual import PAGES, paragraphs
+from hoodwink.reports.names import render_names
 
 COMMANDS = [name for name in app if not name.startswith("-")]
 ESCAPE = "\x1b["
@@ -140,3 +141,20 @@ def test_forced_colours_bring_no_moving_bar_into_a_file(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "\x1b[?25l" not in done.stderr
     assert "\r" not in done.stderr
+
+
+def test_help_runs_to_the_width_of_the_terminal(call: Call) -> None:
+    def check() -> None:
+        """What it is.
+
+        A line that ends
+        where its file does.
+        """
+
+    assert paragraphs(check) == "What it is.\n\nA line that ends where its file does."
+    assert "orders, and writes nothing." in " ".join(call("check", "--help").out.split())
+
+
+def test_the_list_of_judges_says_how_options_are_written_behind_a_judge() -> None:
+    assert "?option=value&option=value" in render_names("judges").columns[2].header
+    assert render_names("attacks").columns[2].header == "options (name:option=value)"

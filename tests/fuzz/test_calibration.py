@@ -13,6 +13,7 @@ from hoodwink.corpora.corpus import open_corpus
 from hoodwink.corpora.errors import JudgeError, UsageError
 from hoodwink.corpora.oracles import ExactOracle
 from hoodwink.corpora.records import Problem, Response, Verdict
+from hoodwink.fuzz import checks
 from hoodwink.fuzz.calibration import ANSWERS, Calibration, calibrate, margin_for, problems_beside, to_calibrate_on
 from hoodwink.fuzz.checks import Checks
 from hoodwink.fuzz.gate import Gate
@@ -342,3 +343,12 @@ def test_a_small_check_asks_for_less():
     few, more = (hoodwink.check(Spread(), problems=n)[1].calibration for n in (1, 12))
     assert 40 <= few.answers < 48
     assert 80 <= more.answers < 100
+
+
+def test_one_right_answer_is_one():
+    alone = Calibration(0.95, 0.0, 0.5, 1, 1, 1, 1, 0, 0, False)
+    problem = hoodwink.corpus("arithmetic").sample(2, seed=0)[0]
+    with Store.in_memory() as store:
+        gate = Gate(hoodwink.judge("planted:length"), ExactOracle(), store)
+        found = checks.run(gate, [problem], calibration=alone)
+    assert "it was fixed on 1 right answer" in [flag.seen for flag in found.flags]

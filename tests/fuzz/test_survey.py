@@ -239,6 +239,13 @@ FILES = [
 ]
 
 
+@pytest.mark.parametrize("name", ["judges.txt", "judges.toml"])
+def test_a_mark_of_byte_order_is_no_part_of_a_name(tmp_path: Path, name: str) -> None:
+    text = "referee" if name.endswith("txt") else '[[judge]]\nname = "referee"'
+    (tmp_path / name).write_text(text, "utf-8-sig")
+    assert read_judges(tmp_path / name) == {"referee": "referee"}
+
+
 @pytest.mark.parametrize(("name", "text", "wanted"), FILES, ids=["lines", "toml"])
 def test_judges_are_read_from_a_file(tmp_path: Path, name: str, text: str, wanted: dict[str, str]) -> None:
     (tmp_path / name).write_text(text, "utf-8")
