@@ -120,7 +120,7 @@ def test_options_of_a_class_take_their_types_from_its_constructor() -> None:
         ("rate", "fast", "float"),
         ("loud", "maybe", "bool"),
         ("mode", "medium", "soft|hard"),
-        ("count", "many", "NoneType or int"),
+        ("count", "many", "none or int"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(name: str, text: str, wanted: str) -> None:

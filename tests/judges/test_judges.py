@@ -198,9 +198,9 @@ def test_margins_grow_towards_a_hole_that_can_be_felt(hole, nearer, farther):
         ("plantd:echo", "no judge is named 'plantd:echo'; did you mean planted: or echo:?"),
         ("", f"no judge is named ''; known: {KNOWN}"),
         ("gpt", f"no judge is named 'gpt'; known: {KNOWN}"),
-        ("hf", "judge 'hf' is incomplete; write hf:NAME"),
+        ("hf", "judge 'hf' is incomplete; write hf:ORG/MODEL"),
         ("planted:", "judge 'planted:' is incomplete; write planted:NAME"),
-        ("python:threshold=0.5", "judge 'python:threshold=0.5' is incomplete; write python:NAME"),
+        ("python:threshold=0.5", "judge 'python:threshold=0.5' is incomplete; write python:module:function"),
         ("python:module", "judge 'module' is incomplete; write python:module:name"),
         ("planted:lenght", "no planted judge is named 'lenght'; did you mean length?"),
         ("planted:echo:threshold=0.5", "planted takes no options, got 'threshold'"),
@@ -234,7 +234,7 @@ def test_an_unknown_device_and_a_folder_without_a_model(folder):
     (folder / "empty").mkdir()
     with pytest.raises(UsageError) as error:
         open_judge("hf:./empty")
-    assert str(error.value).startswith("model './empty' cannot be loaded: ")
+    assert str(error.value) == "folder './empty' holds no model: there is no config.json in it"
     assert "\n" not in str(error.value)
 
 
