@@ -10,8 +10,10 @@ import numpy as np
 
 from ..corpora.records import NEAR, Candidate, Problem, Trial, Truth, Verdict
 from ..corpora.words import many
+from ..judges.around import Around
 from ..judges.calibrated import shifted
-from ..judges.judge import threshold_of
+from ..judges.defences.echo import Echo
+from ..judges.judge import Judge, threshold_of
 from ..judges.quality import Graded, Quality, known_responses, measure, share
 from . import steadiness
 from .calibration import FEW, Calibration
@@ -106,6 +108,11 @@ WARNINGS = {
         "any response given as right is WRONG by the oracle",
         "references and right answers of the corpus contradict each other: mend the corpus first",
     ),
+    "echo-check": Condition(
+        "an echo check stands in front of the judge, or of one inside it",
+        "the oracle proves wrong only what does not state the reference, and none of that passes an echo check: "
+        "a success rate of 0 follows from this and is no result",
+    ),
     "unparsed-attacks": Condition(
         "more than 10 % of the verdicts that searches asked for could not be read",
         "what cannot be read is not accepted: a judge that breaks down under attack looks robust",
@@ -197,7 +204,13 @@ def run(
         repeats=tuple(repeats),
     )
     contradicted = sum(right and t.truth is Truth.WRONG for (_, _, right), t in zip(known, trials, strict=True))
-    return replace(checks, flags=tuple(_flags(checks, graded, contradicted, full=full)))
+    flags = _flags(checks, graded, contradicted, echo=_holds_echo(gate.judge), full=full)
+    return replace(checks, flags=tuple(flags))
+
+
+def _holds_echo(judge: Judge) -> bool:
+    """Whether a judge is an echo check, or stands around one."""
+    return isinstance(judge, Echo) or (isinstance(judge, Around) and any(map(_holds_echo, judge.judges)))
 
 
 def _alone(gate: Gate, asks: Sequence[Ask], trials: Sequence[Trial]) -> Repeat:
@@ -222,13 +235,14 @@ def _decided_anew(graded: Sequence[Graded], calibration: Calibration | None, *, 
     return measure([replace(g, verdict=shifted(g.verdict, moved)) for g in graded])
 
 
-def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int, *, full: bool) -> list[Flag]:
+def _flags(checks: Checks, graded: Sequence[Graded], contradicted: int, *, echo: bool, full: bool) -> list[Flag]:
     """The warnings that a check raises: what was seen, by id; `WARNINGS` says when each is raised."""
     seen = [
         *_of_quality(checks.quality, graded),
         *_of_baseline(checks, graded, contradicted),
         *_of_verdicts(checks, graded, full=full),
         *_of_calibration(checks),
+        (echo, "echo-check", "responses in which the reference does not stand are refused unseen"),
     ]
     return [Flag(id, what, WARNINGS[id].means) for raised, id, what in seen if raised]
 

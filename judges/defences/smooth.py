@@ -12,6 +12,9 @@ from ..judge import Judge
 from .copies import Mode, copies_of
 from .refusal import at_least
 
+#: Copies of a response: more would say no more, and cost as many verdicts.
+MOST = 1_000
+
 
 class Smooth(Around):
     """Asks about random copies of a response and accepts what most of them are accepted for.
@@ -43,6 +46,8 @@ class Smooth(Around):
             UsageError: there is no copy, the share is not in (0, 1], or the seed is negative.
         """
         at_least(1, self.kind, copies=copies)
+        if copies > MOST:
+            raise UsageError(f"smooth?copies={copies} is out of range; write a number of at most {MOST}")
         at_least(0, self.kind, seed=seed)
         if not 0 < share <= 1:  # false for NaN too
             raise UsageError(f"smooth?share={share:g} is out of range; write a number over 0, at most 1")

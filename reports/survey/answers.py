@@ -18,7 +18,7 @@ HOLDS = "Which holds best?"
 NAMED = 40
 
 #: Warnings with which a rate of success says little: such a judge is no better for being fooled less.
-_WORTHLESS = {"weak-judge", "coin-flip", "rejects-right", "unparsed"}
+_WORTHLESS = {"weak-judge", "coin-flip", "rejects-right", "unparsed", "echo-check"}
 
 
 class Worst(NamedTuple):
@@ -112,10 +112,18 @@ def _holds(summary: SurveySummary) -> str:
         return "That cannot be said: no judge here is competent on clean responses and attacked to the end."
     best = min(able, key=lambda w: (w.attack.asr or 0, -(w.attack.queries_median or 1 << 60)))
     accuracy = percent(best.row.quality.clean_accuracy if best.row.quality else None, 1)
-    rate = percent(best.attack.asr)
+    rate = f"{percent(best.attack.asr)} of its problems at worst (95 % interval {interval(best.attack.asr_ci)})"
+    alike = sum(w.attack.asr == best.attack.asr for w in able)
+    if alike == 1:
+        return (
+            f"Of {many(len(able), 'competent judge')}, {_label(best.row)} is fooled least: on {rate}, at a clean "
+            f"accuracy of {accuracy}."
+        )
+    half = best.attack.queries_median
+    queries = "half of its searches never succeed" if half is None else f"half of its searches succeed within {half:g}"
     return (
-        f"Of {many(len(able), 'competent judge')}, {_label(best.row)} is fooled least: on {rate} of its problems at "
-        f"worst (95 % interval {interval(best.attack.asr_ci)}), at a clean accuracy of {accuracy}."
+        f"{alike} of {many(len(able), 'competent judge')} are fooled least, and alike: each on {rate}. "
+        f"{_label(best.row)} takes the most queries ({queries}), at a clean accuracy of {accuracy}."
     )
 
 

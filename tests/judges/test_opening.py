@@ -80,6 +80,7 @@ def test_judges_inside_are_counted() -> None:
         ("smooth:planted:trigger:copies=3", "copies is an option of smooth"),
         ("smooth:planted:trigger?copies=3?mode=swap", "write all options of smooth behind one question mark"),
         ("process:planted:trigger?aggregate=min?steps=4", "aggregate is an option of process"),
+        ("smooth:planted:trigger?copies=1000000", "write a number of at most 1000"),
         ("smooth:(planted:trigger", "parentheses in smooth:(planted:trigger do not match"),
         ("ensemble:planted:trigger", "or ensemble:JUDGE,JUDGE"),
         ("some-org/model-7b", "write hf:some-org/model-7b for a model, reward:some-org/model-7b for a classifier"),

@@ -87,6 +87,19 @@ def test_the_dearest_and_the_cheapest_are_named(tmp_path: Path) -> None:
     assert medians[least] < medians[most]
     said = answers(found)[1].text
     assert f"within {medians[least]} queries on {least}, and {medians[most]} queries on {most}." in said
+    alike = answers(found)[3].text
+    assert alike.startswith(
+        "2 of 2 competent judges are fooled least, and alike: each on 100% of its problems at worst"
+    )
+    assert f"{most} takes the most queries (half of its searches succeed within" in alike
+
+
+def test_what_an_echo_check_refuses_does_not_make_a_judge_the_best(tmp_path: Path) -> None:
+    judges = ["planted:trigger", "echo:planted:trigger", "ensemble:planted:claim,echo:planted:length"]
+    found = summarise(hoodwink.survey(judges, **{**SMALL, "attacks": ["openers"]}, out=tmp_path / "run"))
+    flagged = [row.label for row in found.rows if "echo-check" in {flag.id for flag in row.flags}]
+    assert flagged == judges[1:]
+    assert answers(found)[3].text.startswith("Of 1 competent judge, planted:trigger is fooled least: on 100%")
 
 
 @pytest.mark.parametrize("width", [100, 120])
