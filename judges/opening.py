@@ -62,7 +62,7 @@ AROUND_ONE: dict[str, str] = {
 AROUND_MANY: dict[str, str] = {"ensemble": "hoodwink.judges.ensemble:together"}
 
 #: Every name that a judge's can begin with, and what makes such judges.
-NAMED = {**AROUND_MANY, **AROUND_ONE, **JUDGES}
+NAMED = {**JUDGES, **AROUND_ONE, **{name: maker for name, maker in AROUND_MANY.items() if name not in JUDGES}}
 
 #: How any judge is opened; a judge around others hands these on to them.
 OPENING = frozenset({"threshold", "device", "dtype", "threads"})
