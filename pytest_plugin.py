@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: Keyword arguments of `assert_robust` that the marker takes; `judge` is that of tests that name none.
 MARKED = (
-    "attacks", "budget", "check", "constraints", "corpus", "gate", "goal", "judge", "max_asr", "problems", "proposer",
-    "seed", "seeds", "shrink_budget", "split", "threshold",
+    "acceptance", "attacks", "budget", "check", "constraints", "corpus", "gate", "goal", "judge", "max_asr", "problems",
+    "proposer", "seed", "seeds", "shrink_budget", "split", "threshold",
 )  # fmt: skip
 #: Where the name of the judge may stand besides option and ini file.
 ENVIRONMENT = "HOODWINK_JUDGE"
