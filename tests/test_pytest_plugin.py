@@ -212,7 +212,7 @@ def test_the_marker_takes_what_assert_robust_takes() -> None:
     ("marker", "message"),
     [
         ("budgett=3", "marker hoodwink has no setting 'budgett'; did you mean budget?"),
-        ("zzz=3", "marker hoodwink has no setting 'zzz'; known: attacks, budget, *"),
+        ("zzz=3", "marker hoodwink has no setting 'zzz'; known: acceptance, attacks, budget, *"),
         ("200", "marker hoodwink takes keywords, not 200; write budget=200"),
     ],
 )
