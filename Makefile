@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# What `make survey` asks of whom: on two cores eight problems take about three quarters of an hour; it goes on where it
+# What `make survey` asks of whom: on two busy cores eight problems took about an hour and a half; it goes on where it
 # was broken off.
 SURVEY_JUDGES ?= tests/bench/judges.toml
 SURVEY_PROBLEMS ?= 8
